@@ -1,0 +1,63 @@
+# llama.cpp, pinned: unpacked once from the git bundle inside the node-llama-cpp package, so that
+# nothing but the npm registry is needed and node-llama-cpp's prebuilt backends are of the same
+# release. Parameters cross its C API as structs by value, so another release is another ABI: who
+# wants one asks for it with THINKTREE_LLAMA_SOURCE.
+
+# Beside this package when npm installed both into someone's node_modules.
+find_file(pinned_bundle gitRelease.bundle NO_DEFAULT_PATH NO_CACHE
+          PATHS ${CMAKE_CURRENT_SOURCE_DIR}/node_modules/node-llama-cpp/llama
+                ${CMAKE_CURRENT_SOURCE_DIR}/../node-llama-cpp/llama)
+set(pinned_commit de3ff815ea7d559ee917f063901b8986f038abc6) # v0.5.0
+
+# The folder is named after the bundle's content: a new bundle is unpacked, an old one never twice.
+# The rename comes last, so a folder that exists is whole.
+function(unpack_llama bundle result)
+  if(NOT EXISTS ${bundle})
+    message(FATAL_ERROR "No llama.cpp at ${bundle}: run `npm ci` first")
+  endif()
+  file(SHA1 ${bundle} hash)
+  string(SUBSTRING ${hash} 0 8 hash)
+  set(folder ${CMAKE_BINARY_DIR}/llama.cpp-${hash})
+  if(NOT EXISTS ${folder})
+    message(STATUS "Unpacking llama.cpp from ${bundle}")
+    find_program(GIT git REQUIRED)
+    file(REMOVE_RECURSE ${folder}.part)
+    execute_process(COMMAND ${GIT} -c advice.detachedHead=false clone --quiet ${bundle} ${folder}.part
+                    COMMAND_ERROR_IS_FATAL ANY)
+    file(RENAME ${folder}.part ${folder})
+  endif()
+  set(${result} ${folder} PARENT_SCOPE)
+endfunction()
+
+if(IS_DIRECTORY "${THINKTREE_LLAMA_SOURCE}")
+  set(llama_folder ${THINKTREE_LLAMA_SOURCE})
+elseif(THINKTREE_LLAMA_SOURCE)
+  unpack_llama(${THINKTREE_LLAMA_SOURCE} llama_folder)
+else()
+  unpack_llama(${pinned_bundle} llama_folder)
+  file(STRINGS ${llama_folder}/.git/HEAD commit)
+  if(NOT commit STREQUAL pinned_commit)
+    message(FATAL_ERROR "${pinned_bundle} holds ${commit}, not the pinned ${pinned_commit}")
+  endif()
+endif()
+
+# Only ggml and llama: the other folders stay off because llama.cpp is not the top project here.
+set(BUILD_SHARED_LIBS OFF)
+set(LLAMA_BUILD_IS_DEV OFF)
+set(LLAMA_OPENSSL OFF)
+set(LLAMA_ALL_WARNINGS OFF) # theirs to read
+set(GGML_NATIVE ${THINKTREE_NATIVE})
+set(GGML_CUDA ${THINKTREE_CUDA})
+set(GGML_VULKAN ${THINKTREE_VULKAN})
+set(GGML_METAL ${THINKTREE_METAL})
+set(GGML_CCACHE OFF) # it only warns where ccache is missing
+
+# libgomp is one per process: its spinning workers would be shared with whatever else Node loads,
+# belong to no context and outlive every worker thread of Node. ggml's own threadpool is created by
+# the engine's thread and joined when the engine closes. (Attach one: without, ggml starts and ends
+# its threads at every decode.)
+set(GGML_OPENMP OFF)
+
+# `set` above must win over the options that llama.cpp declares.
+set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
+add_subdirectory(${llama_folder} ${CMAKE_BINARY_DIR}/llama.cpp EXCLUDE_FROM_ALL)

@@ -1,0 +1,54 @@
+// A test harness in one page: TEST(name) { CHECK(...); CHECK_EQ(actual, expected); }
+// A failed check reports its line and the test goes on, so one run shows all that is wrong.
+// CHECK may be called from any thread; tests themselves run one after another (main.cpp).
+#pragma once
+
+#include <atomic>
+#include <iostream>
+#include <sstream>
+#include <vector>
+
+namespace harness {
+
+struct Test {
+    const char * name;
+    void (*run)();
+};
+
+inline std::vector<Test> & tests() {
+    static std::vector<Test> all;
+    return all;
+}
+
+inline std::atomic<int> failures{0}; // of the test that is running
+
+struct Registration {
+    Registration(const char * name, void (*run)()) { tests().push_back({name, run}); }
+};
+
+inline void fail(const char * file, int line, const std::string & what) {
+    ++failures;
+    std::ostringstream message; // one write, so that threads do not interleave
+    message << "    " << file << ":" << line << ": " << what << "\n";
+    std::cout << message.str();
+}
+
+template <class Actual, class Expected>
+void check_eq(const Actual & actual, const Expected & expected, const char * text, const char * file, int line) {
+    if (actual == expected) return;
+    std::ostringstream what;
+    what << text << " is " << actual << ", expected " << expected;
+    fail(file, line, what.str());
+}
+
+} // namespace harness
+
+#define TEST(name)                                                                                                     \
+    static void test_##name();                                                                                         \
+    static const harness::Registration registration_##name(#name, test_##name);                                        \
+    static void test_##name()
+#define CHECK(expression)                                                                                              \
+    do {                                                                                                               \
+        if (!(expression)) harness::fail(__FILE__, __LINE__, #expression);                                             \
+    } while (false)
+#define CHECK_EQ(actual, expected) harness::check_eq((actual), (expected), #actual, __FILE__, __LINE__)
