@@ -1,0 +1,81 @@
+// Owns: what the engine asks of something that runs a model: tokens in, logits out, a KV cache tagged by sequence.
+// Must not know: branches, steps, sampling. Two implementations: llama/ (real) and fake/ (deterministic toy).
+// Thread: a Context belongs to the scheduler thread. A Model may be read by any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thinktree {
+
+using Token = int32_t;
+using Pos = int32_t;
+using SeqId = int32_t;
+
+struct BatchRow {
+    Token token;
+    Pos pos;
+    SeqId seq;
+    bool output;  // keep the logits after this token
+};
+
+enum class DecodeStatus {
+    ok,
+    no_slot,  // the KV cache had no room; nothing changed
+    aborted,  // the abort callback said so; rows of this batch may be in the cache and must be removed
+    failed,   // likewise
+};
+
+struct ContextLimits {
+    int32_t cells;      // KV cells of the unified cache
+    int32_t positions;  // longest path: the model's trained context, or the cells if fewer
+    int32_t batch;      // rows of one decode
+    int32_t outputs;    // rows with logits of one decode
+    int32_t sequences;  // sequence ids to lease
+    // Rows of one decode up to which attention skips masked cells. Beyond it a tree's rows pay for every used cell:
+    // llama.cpp's CPU kernel is 3.9x slower at 64 rows than at 63.
+    int32_t tree_rows;
+};
+
+struct ContextOptions {
+    int32_t cells = 16384;
+    int32_t batch = 512;
+    int32_t threads = 0;  // 0: as many as the machine has cores
+};
+
+class Context {
+public:
+    virtual ~Context() = default;
+    virtual const ContextLimits & limits() const = 0;
+    // Rows of one sequence must come in the order of their positions.
+    virtual DecodeStatus decode(std::span<const BatchRow> rows) = 0;
+    // The logits of the `index`-th output row of the last decode, n_vocab floats, valid until the next.
+    virtual const float * logits(int32_t index) = 0;
+    // Tags the cells of `from` in [begin, end) with `to` as well: a fork, no copy.
+    virtual void seq_copy(SeqId from, SeqId to, Pos begin, Pos end) = 0;
+    // Untags the cells of `seq` from `begin` on; a cell without a tag is free.
+    virtual void seq_remove(SeqId seq, Pos begin) = 0;
+};
+
+class Model {
+public:
+    virtual ~Model() = default;
+    virtual int32_t n_vocab() const = 0;
+    virtual uint64_t n_params() const = 0;
+    // `whole`: the text is a whole prompt: special tokens are recognised and the model's own start token is added.
+    virtual std::vector<Token> tokenize(std::string_view text, bool whole) const = 0;
+    virtual const std::string & piece(Token token) const = 0;
+    virtual bool is_end(Token token) const = 0;
+    virtual std::optional<std::string> metadata(const std::string & key) const = 0;
+    // `should_abort` is polled during a decode where the device allows it.
+    virtual std::unique_ptr<Context> make_context(const ContextOptions & options,
+                                                  std::function<bool()> should_abort) const = 0;
+};
+
+}  // namespace thinktree

@@ -1,0 +1,48 @@
+// Owns: a deterministic toy model over bytes, with a KV cache that notices every misuse and faults to order.
+// Must not know: the engine above it. Thread: as backend.h says.
+//
+// The toy writes arithmetic-looking lines ("4+71\n"), a few a solution, then its end token. What it writes depends
+// on a hash of exactly the tokens that the row can see in the cache. A cell that is missing, double, or left over
+// from another branch changes the hash or is reported as a violation, so that a wrong fork cannot go unnoticed.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+
+#include "backend/backend.h"
+
+namespace thinktree {
+
+struct FakeOptions {
+    int32_t cells = 4096;
+    int32_t batch = 256;
+    int32_t sequences = 64;
+    int32_t positions = 1024;
+    int32_t tree_rows = 64;
+    int32_t vocab = 260;  // bytes, end, tag and padding; at least 258
+    std::chrono::microseconds decode_time{0};
+    // Faults, each counted over the decodes of one context; 0 never.
+    int32_t fail_every = 0;      // this decode returns failed
+    int32_t no_slot_every = 0;   // this decode returns no_slot
+    int32_t throw_every = 0;     // this decode throws, as llama.cpp may
+    Token poison_token = -1;     // any batch with this token fails, alone or in company
+    Token nan_after_token = -1;  // the logits after this token are NaN
+};
+
+// Shared by all contexts of a fake model; read by tests.
+struct FakeProbe {
+    std::atomic<int64_t> decodes{0};
+    std::atomic<int64_t> rows{0};
+    std::atomic<int64_t> largest_batch{0};
+    std::atomic<int64_t> cells_used{0};
+    std::atomic<int64_t> cells_peak{0};
+    std::atomic<int64_t> violations{0};
+};
+
+constexpr Token fake_end_token = 256;
+constexpr Token fake_tag_token = 257;
+
+std::shared_ptr<const Model> make_fake_model(const FakeOptions & options, std::shared_ptr<FakeProbe> probe = nullptr);
+
+}  // namespace thinktree

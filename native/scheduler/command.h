@@ -1,0 +1,148 @@
+// Owns: what the engine can be told and what it answers. Commands carry ids that the caller chose, so that opening,
+// forking and releasing need no answer; what can fail or takes time carries a request id and gets one Completion.
+// Must not know: JavaScript, the scheduler's insides. Thread: any; plain data.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "sampling/sampler.h"
+
+namespace thinktree {
+
+using RequestId = uint32_t;
+using SearchId = uint32_t;
+using BranchId = uint32_t;
+
+// Where a step ends, and where a solution does.
+struct StopRules {
+    std::string delimiter = "\n";   // a step is the text up to and including it; empty: the whole solution is one step
+    std::string final_prefix;       // a step that begins with it is the last; empty: only the end token ends
+    std::vector<std::string> stop;  // the solution ends before any of these
+};
+
+struct OpenSearch {
+    RequestId request;
+    SearchId search;
+    BranchId root;
+    std::string prompt;
+    std::string verifier_prompt;
+    uint64_t seed = 0;
+    int64_t token_budget = -1;  // generated tokens in all; negative: none
+    double deadline_ms = -1;    // from now; negative: none
+    int64_t max_length = -1;    // tokens of one solution; negative: what the context holds
+    StopRules rules;
+};
+
+// `count` new branches with ids first, first + 1, ... where `parent` is.
+struct Fork {
+    BranchId parent;
+    BranchId first;
+    uint32_t count;
+};
+
+struct Extend {
+    RequestId request;
+    BranchId branch;
+    uint32_t steps;
+    SamplerOptions sampler;
+    bool score;  // also score every step as soon as it ends
+};
+
+struct Score {
+    RequestId request;
+    BranchId branch;
+};
+
+struct Release {
+    BranchId branch;
+};
+
+// The deadline is now: what runs completes with what it has.
+struct Stop {
+    SearchId search;
+};
+
+struct ReadLedger {
+    RequestId request;
+    SearchId search;
+};
+
+// Everything the search holds is given up; what runs completes with `cancelled`. Answers with the ledger.
+struct CloseSearch {
+    RequestId request;
+    SearchId search;
+};
+
+using Command = std::variant<OpenSearch, Fork, Extend, Score, Release, Stop, ReadLedger, CloseSearch>;
+
+enum class FinishReason { step, end, length, budget, deadline };
+
+constexpr const char * finish_reason_name(FinishReason reason) {
+    switch (reason) {
+        case FinishReason::step: return "step";
+        case FinishReason::end: return "end";
+        case FinishReason::length: return "length";
+        case FinishReason::budget: return "budget";
+        case FinishReason::deadline: return "deadline";
+    }
+    return "step";
+}
+
+struct StepResult {
+    std::string text;
+    uint32_t tokens;         // generated for it
+    double log_probability;  // their sum, by the generator
+};
+
+// What one search has cost. Tokens, cells, milliseconds, floating-point operations.
+struct Ledger {
+    int64_t prompt_tokens = 0;           // prefilled by the generator, once
+    int64_t generated_tokens = 0;        // sampled
+    int64_t verifier_prompt_tokens = 0;  // prefilled by the verifier, once
+    int64_t verifier_tokens = 0;         // step tokens and tags, each once
+    int64_t recomputed_tokens = 0;       // by either, after parking
+    int64_t kv_cells_peak = 0;           // the generator's cache
+    int64_t verifier_kv_cells_peak = 0;
+    int64_t tree_tokens_peak = 0;  // distinct live tokens of the generator's tree, prompt included
+    double milliseconds = 0;
+    double flops = 0;  // 2 x parameters x decoded tokens, both models (Snell et al. 2024, section 7)
+};
+
+constexpr double unscored = std::numeric_limits<double>::quiet_NaN();
+
+struct Completion {
+    RequestId request;
+    ErrorCode error = ErrorCode::none;
+    std::string message;
+    FinishReason reason = FinishReason::step;  // of an Extend
+    std::vector<StepResult> steps;             // of an Extend: those it wrote
+    std::vector<double> scores;                // of a Score: of every step from the root on; NaN: unscored
+    std::optional<Ledger> ledger;              // of ReadLedger and CloseSearch
+};
+
+// Where the scheduler's time has gone since the engine was loaded; milliseconds and counts.
+struct EngineStats {
+    double prefill_ms = 0;  // decodes of spans longer than a batch of branches
+    double decode_ms = 0;
+    double sample_ms = 0;
+    double plan_ms = 0;  // forking, leasing, parking, filling batches
+    double verify_ms = 0;
+    double idle_ms = 0;
+    int64_t decodes = 0;
+    int64_t decoded_tokens = 0;
+    int64_t verifier_decodes = 0;
+    int64_t verifier_tokens = 0;
+    int64_t kv_cells = 0;
+    int64_t verifier_kv_cells = 0;
+    int64_t leases = 0;
+    int64_t searches = 0;
+    int64_t branches = 0;
+};
+
+}  // namespace thinktree

@@ -1,0 +1,266 @@
+#include "scheduler/generator.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/counter_rng.h"
+
+namespace thinktree {
+
+namespace {
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
+// Where the earliest stop string begins; npos if there is none.
+size_t find_stop(const std::string & text, const std::vector<std::string> & stops) {
+    size_t at = std::string::npos;
+    for (const std::string & stop : stops) at = std::min(at, text.find(stop));
+    return at;
+}
+
+}  // namespace
+
+Generator::Generator(std::unique_ptr<Lane> lane, Events events) : lane_(std::move(lane)), events_(std::move(events)) {}
+
+std::shared_ptr<Step> Generator::open(Search & search, const std::string & prompt) {
+    std::vector<Token> tokens = lane_->model->tokenize(prompt, true);
+    if (is_blank(prompt) || tokens.empty()) throw Error(ErrorCode::empty_prompt, "the prompt is empty");
+    const int32_t positions = lane_->context->limits().positions;
+    if (static_cast<int64_t>(tokens.size()) >= positions) {
+        throw Error(ErrorCode::context_exceeded, "the prompt has " + std::to_string(tokens.size()) +
+                                                     " tokens, the context holds " + std::to_string(positions) +
+                                                     ": shorten it or use a model with a longer context");
+    }
+    auto step = std::make_shared<Step>();
+    step->search = &search;
+    step->node = NodeRef(lane_->forest, lane_->forest.add_root(std::move(tokens), search.generator_usage));
+    return step;
+}
+
+// Logits are kept for cursors alone; the last one to leave takes them with it.
+void Generator::leave(Step & step) {
+    if (--step.cursors > 0) return;
+    step.node->kept_row = {};
+    step.node->want_last = false;
+}
+
+// A branch that began to write below `step` is a cursor on it again.
+void Generator::stop_writing(Step & step) {
+    --step.writing;
+    ++step.cursors;
+}
+
+void Generator::stand(Branch & branch, std::shared_ptr<Step> step) {
+    if (branch.step) leave(*branch.step);
+    branch.step = std::move(step);
+    if (branch.step) ++branch.step->cursors;
+}
+
+void Generator::extend(Branch & branch, const Extend & command) {
+    auto job = std::make_unique<Job>();
+    job->branch = &branch;
+    job->request = command.request;
+    job->sampler = command.sampler;
+    job->steps_left = command.steps;
+    job->score = command.score;
+    job->age = next_age_++;
+    branch.extending = true;
+    jobs_.push_back(std::move(job));
+    if (branch.finished) finish(*jobs_.back(), FinishReason::end);
+}
+
+void Generator::expire(Clock::time_point now) {
+    for (const auto & job : jobs_) {
+        const Search & search = *job->branch->search;
+        if (job->done) continue;
+        if (search.out_of_time(now)) {
+            finish(*job, FinishReason::deadline);
+        } else if (search.out_of_tokens()) {
+            finish(*job, FinishReason::budget);
+        }
+    }
+    drop_done();
+}
+
+void Generator::fail(ErrorCode error, const std::string & message, const std::function<bool(const Branch &)> & which) {
+    for (const auto & job : jobs_) {
+        if (!job->done && which(*job->branch)) fail(*job, error, message);
+    }
+    drop_done();
+}
+
+void Generator::turn(EngineStats & stats) {
+    if (jobs_.empty()) return;
+    const auto begun = Clock::now();
+    plan();
+    const auto planned = Clock::now();
+    stats.plan_ms += milliseconds(planned - begun);
+
+    const Batch & batch = lane_->batch();
+    const size_t rows = batch.rows.size();
+    if (rows > 0) {
+        const DecodeStatus status = lane_->decode();
+        (lane_->batch_is_long() ? stats.prefill_ms : stats.decode_ms) += milliseconds(Clock::now() - planned);
+        ++stats.decodes;
+        for (const auto & job : jobs_) {
+            if (!job->planned) continue;
+            if (status == DecodeStatus::ok) {
+                job->suspect = false;
+            } else if (status != DecodeStatus::aborted) {
+                if (job->suspect) fail(*job, ErrorCode::decode_failed, "the model could not decode this branch");
+                job->suspect = true;
+            }
+        }
+        if (status == DecodeStatus::ok) stats.decoded_tokens += static_cast<int64_t>(rows);
+    }
+    sample(stats);
+    // Round robin: who was served goes to the back.
+    std::stable_partition(jobs_.begin(), jobs_.end(), [](const auto & job) { return !job->planned; });
+    drop_done();
+}
+
+void Generator::plan() {
+    plan(lane_->owed(end_of(*jobs_.front())));
+    // A long path that found no room leaves the turn to the others.
+    if (lane_->batch().rows.empty() && lane_->batch_is_long()) plan(0);
+}
+
+void Generator::plan(uint32_t owed) {
+    // After a failed batch its members run one at a time and before all others, so that only the guilty one fails.
+    const bool solo = std::any_of(jobs_.begin(), jobs_.end(), [](const auto & job) { return job->suspect; });
+    TokenForest & forest = lane_->forest;
+    lane_->begin(jobs_.size(), owed);
+    for (const auto & job : jobs_) {
+        job->planned = false;
+        if (solo && (!job->suspect || !lane_->batch().rows.empty())) continue;
+        const NodeId end = end_of(*job);
+        Node & node = forest[end];
+        if (!node.kept_row.empty()) continue;
+        node.want_last = true;
+        // Computed, but nobody kept the logits: the path is computed again.
+        if (node.computed == node.size() && !forest.park_below(end)) continue;
+        if (lane_->batch_is_long() && lane_->owed(end) == 1) continue;
+        const Planned planned = forest.plan(end, node.size(), solo ? 0 : job->age, lane_->batch());
+        job->planned = planned == Planned::whole || planned == Planned::part;
+    }
+}
+
+void Generator::sample(EngineStats & stats) {
+    const auto begun = Clock::now();
+    struct Ready {
+        Job * job;
+        std::shared_ptr<Step> at;  // the step whose end several branches may share; null inside a step
+        const float * logits;
+    };
+    std::vector<Ready> ready;
+    for (const auto & job : jobs_) {
+        if (job->done) continue;
+        const float * logits = lane_->row_after(end_of(*job));
+        if (logits != nullptr) ready.push_back({job.get(), job->growing ? nullptr : job->branch->step, logits});
+    }
+    const auto n_vocab = static_cast<size_t>(lane_->model->n_vocab());
+    for (const Ready & r : ready) {
+        const Branch & branch = *r.job->branch;
+        const auto position = static_cast<uint32_t>(lane_->forest[end_of(*r.job)].end());
+        const double uniform = uniform_at(branch.key, position);
+        apply(*r.job, sampler_.sample({r.logits, n_vocab}, r.job->sampler, uniform));
+    }
+    // Cursors that stay where a row was computed will want it when they go on.
+    for (const Ready & r : ready) {
+        if (r.at && r.at->cursors > 0) lane_->keep_row(r.at->node.id());
+    }
+    stats.sample_ms += milliseconds(Clock::now() - begun);
+}
+
+void Generator::apply(Job & job, const Sample & sample) {
+    Branch & branch = *job.branch;
+    Search & search = *branch.search;
+    if (search.out_of_tokens()) return finish(job, FinishReason::budget);
+    if (sample.token < 0) {
+        return fail(job, ErrorCode::bad_logits, "the model's logits are not finite: its weights are broken");
+    }
+    TokenForest & forest = lane_->forest;
+    const Node & end = forest[end_of(job)];
+    const int64_t solution = end.end() - static_cast<int64_t>(branch.search->generator_usage.root_tokens);
+    if (end.end() >= lane_->context->limits().positions ||
+        (search.max_length >= 0 && solution >= search.max_length)) {
+        return finish(job, FinishReason::length);
+    }
+
+    ++search.generated;
+    ++job.tokens;
+    job.log_probability += static_cast<double>(sample.log_probability);
+    if (lane_->model->is_end(sample.token)) return finish(job, FinishReason::end);
+
+    if (job.growing) {
+        forest.append(job.growing.id(), sample.token);
+    } else {
+        job.growing = NodeRef(forest, forest.add_child(branch.step->node.id(), {sample.token}));
+        ++branch.step->writing;
+        leave(*branch.step);
+    }
+    job.text += lane_->model->piece(sample.token);
+
+    const StopRules & rules = search.rules;
+    const size_t stop = find_stop(job.text, rules.stop);
+    if (stop != std::string::npos) {
+        job.text.resize(stop);
+        return finish(job, FinishReason::end);
+    }
+    // A blank line is not a step of its own.
+    if (rules.delimiter.empty() || job.text.find(rules.delimiter) == std::string::npos || is_blank(job.text)) return;
+    if (!rules.final_prefix.empty() && job.text.starts_with(rules.final_prefix)) return finish(job, FinishReason::end);
+    end_step(job);
+    if (--job.steps_left == 0) finish(job, FinishReason::step);
+}
+
+// What the job has written becomes a step, and its branch stands there.
+void Generator::end_step(Job & job) {
+    Branch & branch = *job.branch;
+    auto step = std::make_shared<Step>();
+    step->parent = branch.step;
+    step->search = branch.search;
+    step->node = std::move(job.growing);
+    step->text = job.text;
+    ++branch.step->unscored_children;
+    stop_writing(*branch.step);
+    stand(branch, step);
+    job.written.push_back({std::move(job.text), job.tokens, job.log_probability});
+    job.text.clear();
+    job.tokens = 0;
+    job.log_probability = 0;
+    if (job.score) events_.step_ended(step);
+}
+
+void Generator::finish(Job & job, FinishReason reason) {
+    if (job.growing) end_step(job);
+    job.done = true;
+    job.branch->finished = reason == FinishReason::end;
+    job.branch->extending = false;
+    lane_->forest.settle(job.branch->step->node.id());
+    Completion completion{};
+    completion.request = job.request;
+    completion.reason = reason;
+    completion.steps = std::move(job.written);
+    events_.complete(std::move(completion));
+}
+
+void Generator::fail(Job & job, ErrorCode error, const std::string & message) {
+    if (job.growing) {
+        stop_writing(*job.branch->step);
+        job.growing = NodeRef();
+    }
+    job.done = true;
+    job.branch->extending = false;
+    Completion completion{};
+    completion.request = job.request;
+    completion.error = error;
+    completion.message = message;
+    events_.complete(std::move(completion));
+}
+
+void Generator::drop_done() {
+    std::erase_if(jobs_, [](const auto & job) { return job->done; });
+}
+
+}  // namespace thinktree

@@ -1,0 +1,79 @@
+// Owns: the branches that are being extended: one batch a turn for all of them, sampling, and where steps end.
+// Must not know: the queue, verifiers. Thread: the scheduler thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "sampling/sampler.h"
+#include "scheduler/lane.h"
+#include "scheduler/search.h"
+
+namespace thinktree {
+
+class Generator {
+public:
+    struct Events {
+        std::function<void(Completion)> complete;
+        std::function<void(const std::shared_ptr<Step> &)> step_ended;  // of an Extend that asked for scores
+    };
+
+    Generator(std::unique_ptr<Lane> lane, Events events);
+
+    // The empty solution of a new search. Throws Error (empty_prompt, context_exceeded).
+    std::shared_ptr<Step> open(Search & search, const std::string & prompt);
+    void extend(Branch & branch, const Extend & command);
+    // The branch stands at `step` from now on; null: nowhere.
+    void stand(Branch & branch, std::shared_ptr<Step> step);
+
+    // Completes what a spent budget or deadline has ended.
+    void expire(Clock::time_point now);
+    // Fails every extend that `which` accepts.
+    void fail(ErrorCode error, const std::string & message, const std::function<bool(const Branch &)> & which);
+
+    bool has_work() const { return !jobs_.empty(); }
+    // One batch: plan, decode, sample, end steps.
+    void turn(EngineStats & stats);
+
+    Lane & lane() { return *lane_; }
+
+private:
+    struct Job {
+        Branch * branch;
+        RequestId request;
+        SamplerOptions sampler;
+        uint32_t steps_left;
+        bool score;
+        uint64_t age;
+        NodeRef growing;  // the step being written; none at a step's beginning
+        std::string text;
+        uint32_t tokens = 0;
+        double log_probability = 0;
+        std::vector<StepResult> written;
+        bool planned = false;
+        bool suspect = false;  // was in a batch that failed: runs alone until cleared
+        bool done = false;
+    };
+
+    NodeId end_of(const Job & job) const { return job.growing ? job.growing.id() : job.branch->step->node.id(); }
+    static void leave(Step & step);
+    static void stop_writing(Step & step);
+    void plan();
+    void plan(uint32_t owed);
+    void sample(EngineStats & stats);
+    void apply(Job & job, const Sample & sample);
+    void end_step(Job & job);
+    void finish(Job & job, FinishReason reason);
+    void fail(Job & job, ErrorCode error, const std::string & message);
+    void drop_done();
+
+    std::unique_ptr<Lane> lane_;
+    Events events_;
+    Sampler sampler_;
+    // In the order of their next turn: those that were decoded last stand last.
+    std::vector<std::unique_ptr<Job>> jobs_;
+    uint64_t next_age_ = 0;
+};
+
+}  // namespace thinktree

@@ -1,0 +1,59 @@
+#include "scheduler/lane.h"
+
+#include <algorithm>
+#include <exception>
+
+namespace thinktree {
+
+void Lane::begin(size_t wanted, uint32_t owed) {
+    for (const Batch::Output & output : batch_.outputs) forest.forget_row(output.node);
+    batch_.rows.clear();
+    batch_.spans.clear();
+    batch_.outputs.clear();
+    const ContextLimits & limits = context->limits();
+    const auto tree_rows = static_cast<uint32_t>(std::min(limits.tree_rows, limits.batch));
+    const auto turns = std::max<uint32_t>(1, (static_cast<uint32_t>(wanted) + tree_rows - 1) / tree_rows);
+    long_ = owed > tree_rows;
+    const uint32_t share = (static_cast<uint32_t>(wanted) + turns - 1) / turns;
+    batch_.max_rows = long_ ? static_cast<uint32_t>(limits.batch) : turns == 1 ? tree_rows : share;
+    batch_.max_outputs = static_cast<uint32_t>(limits.outputs);
+}
+
+DecodeStatus Lane::decode() {
+    DecodeStatus status = DecodeStatus::failed;
+    try {
+        status = context->decode(batch_.rows);
+    } catch (const std::exception &) {
+        // A backend that throws has failed; what it left behind is removed below.
+    }
+    if (status == DecodeStatus::ok) {
+        forest.commit(batch_);
+    } else {
+        forest.roll_back(batch_);
+        batch_.outputs.clear();
+    }
+    return status;
+}
+
+const float * Lane::row_after(NodeId id) {
+    const Node & node = forest[id];
+    if (!node.kept_row.empty()) return node.kept_row.data();
+    return node.row < 0 ? nullptr : output(static_cast<size_t>(node.row));
+}
+
+void Lane::keep_row(NodeId id) {
+    Node & node = forest[id];
+    if (!node.kept_row.empty()) return;
+    const float * row = row_after(id);
+    if (row != nullptr) node.kept_row.assign(row, row + model->n_vocab());
+}
+
+uint32_t Lane::owed(NodeId id) const {
+    uint32_t tokens = 0;
+    for (; id != no_node && forest[id].computed < forest[id].size(); id = forest[id].parent) {
+        tokens += forest[id].size() - forest[id].computed;
+    }
+    return tokens;
+}
+
+}  // namespace thinktree

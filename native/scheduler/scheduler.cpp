@@ -1,0 +1,310 @@
+#include "scheduler/scheduler.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/counter_rng.h"
+
+namespace thinktree {
+
+Scheduler::Scheduler(Load load, Events events) : events_(std::move(events)) {
+    thread_ = std::thread([this, load = std::move(load)] { run(load); });
+}
+
+Scheduler::~Scheduler() {
+    {
+        const std::lock_guard lock(mutex_);
+        closing_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+}
+
+void Scheduler::submit(std::vector<Command> commands) {
+    {
+        const std::lock_guard lock(mutex_);
+        for (Command & command : commands) {
+            if (std::holds_alternative<Stop>(command) || std::holds_alternative<CloseSearch>(command)) {
+                if (open_searches_ == 1) interrupt_ = true;
+            }
+            queue_.push_back(std::move(command));
+        }
+    }
+    wake_.notify_one();
+}
+
+EngineStats Scheduler::stats() const {
+    const std::lock_guard lock(mutex_);
+    return published_stats_;
+}
+
+bool Scheduler::should_abort() const {
+    return closing_ || interrupt_ || Clock::now().time_since_epoch().count() >= last_deadline_;
+}
+
+void Scheduler::run(const Load & load) {
+    try {
+        Lanes lanes = load([this] { return should_abort(); });
+        const Model & model = *lanes.generator->model;
+        generator_ = std::make_unique<Generator>(
+            std::move(lanes.generator),
+            Generator::Events{[this](Completion completion) { completions_.push_back(std::move(completion)); },
+                              [this](const std::shared_ptr<Step> & step) { verifier_->score(step); }});
+        if (lanes.verifier) {
+            verifier_ = std::make_unique<Verifier>(std::move(lanes.verifier), lanes.reading, model);
+        }
+    } catch (const Error & error) {
+        events_.load_failed(error);
+        return;
+    } catch (const std::exception & error) {
+        events_.load_failed(Error(ErrorCode::model_load_failed, error.what()));
+        return;
+    }
+    events_.loaded();
+
+    while (drain()) {
+        try {
+            expire();
+            generator_->turn(running_stats_);
+            if (verifier_ && verifier_->worth_a_turn(generator_->has_work())) verifier_->turn(running_stats_);
+            answer_scores(false, nullptr);
+        } catch (const std::exception & error) {  // out of memory, or a bug: what is open fails, the engine lives
+            close_all(ErrorCode::internal, error.what());
+        }
+        report();
+    }
+
+    close_all(ErrorCode::engine_closed, "the engine was closed");
+    report();
+    verifier_.reset();
+    generator_.reset();
+}
+
+// Takes in what has been submitted, waiting if there is nothing to do. False when the engine is closing.
+bool Scheduler::drain() {
+    std::vector<Command> commands;
+    {
+        std::unique_lock lock(mutex_);
+        const auto ready = [&] {
+            return closing_ || !queue_.empty() || generator_->has_work() || (verifier_ && verifier_->has_work());
+        };
+        if (!ready()) {
+            const auto begun = Clock::now();
+            wake_.wait(lock, ready);
+            running_stats_.idle_ms += milliseconds(Clock::now() - begun);
+        }
+        if (closing_) return false;
+        commands.swap(queue_);
+        interrupt_ = false;
+    }
+    for (Command & command : commands) std::visit([this](auto & c) { apply(c); }, command);
+    return true;
+}
+
+void Scheduler::report() {
+    {
+        const std::lock_guard lock(mutex_);
+        running_stats_.kv_cells = generator_->lane().forest.cells_used();
+        running_stats_.verifier_kv_cells = verifier_ ? verifier_->lane().forest.cells_used() : 0;
+        running_stats_.leases =
+            generator_->lane().forest.leases_held() + (verifier_ ? verifier_->lane().forest.leases_held() : 0);
+        running_stats_.searches = static_cast<int64_t>(searches_.size());
+        running_stats_.branches = static_cast<int64_t>(branches_.size());
+        published_stats_ = running_stats_;
+    }
+    if (!completions_.empty()) events_.completed(std::exchange(completions_, {}));
+}
+
+void Scheduler::fail(RequestId request, ErrorCode error, const std::string & message) {
+    Completion completion{};
+    completion.request = request;
+    completion.error = error;
+    completion.message = message;
+    completions_.push_back(std::move(completion));
+}
+
+// ---- commands ----
+
+void Scheduler::apply(OpenSearch & command) {
+    auto search = std::make_unique<Search>();
+    search->id = command.search;
+    search->rules = std::move(command.rules);
+    search->token_budget = command.token_budget;
+    search->max_length = command.max_length;
+    search->opened = Clock::now();
+    if (command.deadline_ms >= 0) {
+        search->deadline = search->opened + std::chrono::duration_cast<Clock::duration>(
+                                                std::chrono::duration<double, std::milli>(command.deadline_ms));
+    }
+    auto branch = std::make_unique<Branch>();
+    branch->id = command.root;
+    branch->search = search.get();
+    branch->key = fork_key(command.seed, 0);
+    try {
+        std::shared_ptr<Step> root = generator_->open(*search, command.prompt);
+        if (verifier_) verifier_->open(*root, command.verifier_prompt);
+        generator_->stand(*branch, std::move(root));
+    } catch (const Error & error) {
+        return fail(command.request, error.code, error.what());
+    }
+    branches_[command.root] = std::move(branch);
+    searches_[command.search] = std::move(search);
+    ++open_searches_;
+    completions_.push_back(Completion{command.request, ErrorCode::none, {}, {}, {}, {}, {}});
+}
+
+void Scheduler::apply(const Fork & command) {
+    const auto parent = branches_.find(command.parent);
+    if (parent == branches_.end()) return;  // its search was closed; the new branches' first use will say so
+    for (uint32_t i = 0; i < command.count; ++i) {
+        auto branch = std::make_unique<Branch>();
+        branch->id = command.first + i;
+        branch->search = parent->second->search;
+        branch->key = fork_key(parent->second->key, parent->second->forks++);
+        branch->finished = parent->second->finished;
+        generator_->stand(*branch, parent->second->step);
+        branches_[branch->id] = std::move(branch);
+    }
+}
+
+Branch & Scheduler::require(BranchId id) {
+    const auto found = branches_.find(id);
+    if (found == branches_.end()) throw Error(ErrorCode::unknown_branch, "the branch was released");
+    return *found->second;
+}
+
+void Scheduler::apply(const Extend & command) {
+    try {
+        Branch & branch = require(command.branch);
+        if (branch.extending) throw Error(ErrorCode::invalid_option, "the branch is being extended already");
+        if (command.steps == 0) throw Error(ErrorCode::invalid_option, "steps must be at least 1");
+        if (command.score && !verifier_) throw Error(ErrorCode::no_verifier, "the engine has no verifier");
+        generator_->extend(branch, command);
+    } catch (const Error & error) {
+        fail(command.request, error.code, error.what());
+    }
+}
+
+void Scheduler::apply(const Score & command) {
+    try {
+        const Branch & branch = require(command.branch);
+        if (!verifier_) throw Error(ErrorCode::no_verifier, "the engine has no verifier");
+        if (!branch.search->out_of_time(Clock::now())) verifier_->score(branch.step);
+        score_requests_.push_back({command.request, branch.step});
+    } catch (const Error & error) {
+        fail(command.request, error.code, error.what());
+    }
+}
+
+void Scheduler::apply(const Release & command) {
+    const auto found = branches_.find(command.branch);
+    if (found == branches_.end()) return;
+    Branch & branch = *found->second;
+    generator_->fail(ErrorCode::unknown_branch, "the branch was released while it was being extended",
+                     [&](const Branch & b) { return &b == &branch; });
+    generator_->stand(branch, nullptr);
+    branches_.erase(found);
+}
+
+void Scheduler::apply(const Stop & command) {
+    const auto found = searches_.find(command.search);
+    if (found != searches_.end()) found->second->deadline = Clock::now();
+}
+
+void Scheduler::apply(const ReadLedger & command) {
+    const auto found = searches_.find(command.search);
+    if (found == searches_.end()) return fail(command.request, ErrorCode::cancelled, "the search was closed");
+    Completion completion{};
+    completion.request = command.request;
+    completion.ledger = ledger(*found->second);
+    completions_.push_back(std::move(completion));
+}
+
+void Scheduler::apply(const CloseSearch & command) {
+    const auto found = searches_.find(command.search);
+    if (found == searches_.end()) return fail(command.request, ErrorCode::cancelled, "the search was closed");
+    Completion completion{};
+    completion.request = command.request;
+    completion.ledger = ledger(*found->second);
+    close(*found->second, ErrorCode::cancelled, "the search was closed");
+    completions_.push_back(std::move(completion));
+}
+
+// ---- the life of a search ----
+
+void Scheduler::expire() {
+    const auto now = Clock::now();
+    auto last = Clock::time_point::min();
+    generator_->expire(now);
+    for (const auto & [id, search] : searches_) {
+        last = std::max(last, search->deadline.value_or(Clock::time_point::max()));
+        if (!search->out_of_time(now)) continue;
+        if (verifier_) verifier_->drop(*search);
+        answer_scores(true, search.get());
+    }
+    last_deadline_ = searches_.empty() || last <= now ? no_deadline : last.time_since_epoch().count();
+}
+
+void Scheduler::answer_scores(bool even_if_unscored, const Search * of) {
+    const auto answered = [&](const ScoreRequest & request) {
+        if (of != nullptr && request.step->search != of) return false;
+        Completion completion{};
+        completion.request = request.request;
+        for (const Step * step = request.step.get(); step->parent; step = step->parent.get()) {
+            if (step->scoring && !even_if_unscored) return false;
+            if (!step->score && step->score_error != ErrorCode::none) {
+                completion.error = step->score_error;
+                completion.message = "a step could not be scored";
+            }
+            completion.scores.push_back(step->score.value_or(unscored));
+        }
+        std::reverse(completion.scores.begin(), completion.scores.end());
+        completions_.push_back(std::move(completion));
+        return true;
+    };
+    std::erase_if(score_requests_, answered);
+}
+
+void Scheduler::close_all(ErrorCode error, const std::string & message) {
+    while (!searches_.empty()) close(*searches_.begin()->second, error, message);
+}
+
+void Scheduler::close(Search & search, ErrorCode error, const std::string & message) {
+    generator_->fail(error, message, [&](const Branch & branch) { return branch.search == &search; });
+    if (verifier_) verifier_->drop(search);
+    std::erase_if(score_requests_, [&](const ScoreRequest & request) {
+        if (request.step->search != &search) return false;
+        fail(request.request, error, message);
+        return true;
+    });
+    std::erase_if(branches_, [&](const auto & entry) {
+        if (entry.second->search != &search) return false;
+        generator_->stand(*entry.second, nullptr);
+        return true;
+    });
+    --open_searches_;
+    searches_.erase(search.id);
+}
+
+Ledger Scheduler::ledger(const Search & search) const {
+    const TreeUsage & g = search.generator_usage;
+    const TreeUsage & v = search.verifier_usage;
+    Ledger ledger;
+    ledger.prompt_tokens = g.prompt_decoded;
+    ledger.generated_tokens = search.generated;
+    ledger.verifier_prompt_tokens = v.prompt_decoded;
+    ledger.verifier_tokens = v.decoded;
+    ledger.recomputed_tokens = g.recomputed + v.recomputed;
+    ledger.kv_cells_peak = g.cells_peak;
+    ledger.verifier_kv_cells_peak = v.cells_peak;
+    ledger.tree_tokens_peak = g.live_peak;
+    ledger.milliseconds = milliseconds(Clock::now() - search.opened);
+    const auto flops = [](const Lane & lane, const TreeUsage & usage) {
+        return 2.0 * static_cast<double>(lane.model->n_params()) *
+               static_cast<double>(usage.prompt_decoded + usage.decoded + usage.recomputed);
+    };
+    ledger.flops = flops(generator_->lane(), g) + (verifier_ ? flops(verifier_->lane(), v) : 0.0);
+    return ledger;
+}
+
+}  // namespace thinktree

@@ -1,0 +1,245 @@
+#include "scheduler/verifier.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sampling/sampler.h"
+
+namespace thinktree {
+
+namespace {
+
+// Scoring waits for this many tokens, but no longer than this many turns of the generator.
+constexpr uint32_t worthwhile_tokens = 32;
+constexpr int32_t longest_wait = 4;
+
+bool same_vocabulary(const Model & a, const Model & b) {
+    if (&a == &b) return true;
+    if (a.n_vocab() != b.n_vocab()) return false;
+    for (Token token = 0; token < a.n_vocab(); ++token) {
+        if (a.piece(token) != b.piece(token)) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+Reading tag_reading(const Model & model, const std::string & tag, const std::string & positive,
+                    const std::string & negative) {
+    const auto single = [&](const std::string & text) {
+        // Special tokens are recognised only in whole texts, plain ones must not get a start token: try both.
+        for (const bool whole : {false, true}) {
+            const std::vector<Token> tokens = model.tokenize(text, whole);
+            if (tokens.size() == 1) return tokens.front();
+        }
+        throw Error(ErrorCode::invalid_option, "\"" + text + "\" is not a single token of the verifier");
+    };
+    return {Reading::Kind::tag, single(tag), single(positive), single(negative)};
+}
+
+Verifier::Verifier(std::unique_ptr<Lane> lane, Reading reading, const Model & generator)
+    : lane_(std::move(lane)),
+      reading_(reading),
+      generator_(generator),
+      same_vocabulary_(same_vocabulary(*lane_->model, generator)) {}
+
+void Verifier::open(Step & root, const std::string & prompt) {
+    std::vector<Token> tokens = lane_->model->tokenize(prompt, true);
+    if (tokens.empty()) throw Error(ErrorCode::empty_prompt, "the verifier's prompt is empty");
+    if (static_cast<int64_t>(tokens.size()) >= lane_->context->limits().positions) {
+        throw Error(ErrorCode::context_exceeded, "the question does not fit the verifier's context");
+    }
+    TokenForest & forest = lane_->forest;
+    root.verifier_node = NodeRef(forest, forest.add_root(std::move(tokens), root.search->verifier_usage));
+}
+
+void Verifier::score(const std::shared_ptr<Step> & step) {
+    std::vector<std::shared_ptr<Step>> path;
+    for (std::shared_ptr<Step> at = step; at->parent; at = at->parent) {
+        if (!at->score && !at->scoring) path.push_back(at);
+    }
+    for (size_t i = path.size(); i-- > 0;) begin(path[i]);
+}
+
+std::vector<Token> Verifier::tokens_of(const Step & step) const {
+    std::vector<Token> tokens = same_vocabulary_ ? step.node->tokens : lane_->model->tokenize(step.text, false);
+    if (reading_.kind == Reading::Kind::tag) tokens.push_back(reading_.tag);
+    return tokens;
+}
+
+void Verifier::begin(const std::shared_ptr<Step> & step) {
+    step->score_error = ErrorCode::none;
+    TokenForest & forest = lane_->forest;
+    if (!step->verifier_node) {
+        if (!step->parent->verifier_node) {  // its own scoring failed, and so does ours
+            step->score_error = step->parent->score_error;
+            return;
+        }
+        std::vector<Token> tokens = tokens_of(*step);
+        const Node & parent = *step->parent->verifier_node;
+        if (parent.end() + static_cast<int64_t>(tokens.size()) > lane_->context->limits().positions) {
+            step->score_error = ErrorCode::context_exceeded;
+            return;
+        }
+        step->verifier_node =
+            NodeRef(forest, forest.add_child(step->parent->verifier_node.id(), std::move(tokens)));
+    }
+    Node & node = *step->verifier_node;
+    auto job = std::make_unique<Job>();
+    job->step = step;
+    job->age = next_age_++;
+    if (reading_.kind == Reading::Kind::tag) {
+        node.want_last = true;
+        job->upto = node.size();
+    } else {
+        node.want_inner = true;
+        job->upto = node.size() > 0 ? node.size() - 1 : 0;
+        job->first_unread = true;
+    }
+    step->scoring = true;
+    pending_tokens_ += job->upto;
+    by_node_[step->verifier_node.id()] = job.get();
+    jobs_.push_back(std::move(job));
+    if (node.size() == 0) finish(*jobs_.back(), 1.0);  // no text, nothing to doubt
+}
+
+void Verifier::drop(const Search & search) {
+    for (const auto & job : jobs_) {
+        if (job->step->search == &search) end(*job, ErrorCode::none);
+    }
+    std::erase_if(jobs_, [](const auto & job) { return job->done; });
+}
+
+bool Verifier::worth_a_turn(bool generator_busy) {
+    if (!has_work()) return false;
+    return !generator_busy || pending_tokens_ >= worthwhile_tokens || ++turns_waited_ > longest_wait;
+}
+
+// A likelihood's first token is read from the row after the parent.
+NodeId Verifier::target_of(const Job & job) const {
+    return job.upto > 0 ? job.step->verifier_node.id() : job.step->parent->verifier_node.id();
+}
+
+void Verifier::plan() {
+    plan(lane_->owed(target_of(*jobs_.front())));
+    if (lane_->batch().rows.empty() && lane_->batch_is_long()) plan(0);
+}
+
+void Verifier::plan(uint32_t owed) {
+    const bool solo = std::any_of(jobs_.begin(), jobs_.end(), [](const auto & job) { return job->suspect; });
+    TokenForest & forest = lane_->forest;
+    lane_->begin(pending_tokens_, owed);
+    for (const auto & job : jobs_) {
+        job->planned = false;
+        if (solo && (!job->suspect || !lane_->batch().rows.empty())) continue;
+        const NodeId parent = job->step->parent->verifier_node.id();
+        if (job->first_unread && forest[parent].kept_row.empty()) {
+            forest[parent].want_last = true;
+            // Computed, but nobody kept the logits: the path is computed again.
+            const bool lost = forest[parent].computed == forest[parent].size();
+            if (lost && !forest.park_below(parent)) continue;
+        }
+        const NodeId target = target_of(*job);
+        const uint32_t upto = job->upto > 0 ? job->upto : forest[target].size();
+        const Planned planned = forest.plan(target, upto, solo ? 0 : job->age, lane_->batch());
+        job->planned = planned == Planned::whole || planned == Planned::part;
+    }
+}
+
+void Verifier::turn(EngineStats & stats) {
+    turns_waited_ = 0;
+    read_first_tokens();  // from rows kept earlier
+    std::erase_if(jobs_, [](const auto & job) { return job->done; });
+    if (jobs_.empty()) return;
+    const auto begun = Clock::now();
+    plan();
+    if (lane_->batch().rows.empty()) return;
+    const size_t rows = lane_->batch().rows.size();
+    const DecodeStatus status = lane_->decode();
+    ++stats.verifier_decodes;
+    for (const auto & job : jobs_) {
+        if (!job->planned) continue;
+        if (status == DecodeStatus::ok) {
+            job->suspect = false;
+        } else if (status != DecodeStatus::aborted) {
+            if (job->suspect) end(*job, ErrorCode::decode_failed);
+            job->suspect = true;
+        }
+    }
+    if (status == DecodeStatus::ok) {
+        stats.verifier_tokens += static_cast<int64_t>(rows);
+        read();
+    }
+    std::stable_partition(jobs_.begin(), jobs_.end(), [](const auto & job) { return !job->planned; });
+    std::erase_if(jobs_, [](const auto & job) { return job->done; });
+    pending_tokens_ = 0;
+    for (const auto & job : jobs_) pending_tokens_ += job->upto;
+    stats.verify_ms += milliseconds(Clock::now() - begun);
+}
+
+void Verifier::read() {
+    read_first_tokens();
+    const Batch & batch = lane_->batch();
+    for (size_t i = 0; i < batch.outputs.size(); ++i) {
+        const auto found = by_node_.find(batch.outputs[i].node);
+        if (found == by_node_.end()) continue;
+        Job & job = *found->second;
+        const Node & node = *job.step->verifier_node;
+        const uint32_t next = batch.outputs[i].index + 1;
+        if (reading_.kind == Reading::Kind::tag) {
+            const std::span<const float> row(lane_->output(i), static_cast<size_t>(lane_->model->n_vocab()));
+            finish(job, static_cast<double>(pair_probability(row, reading_.positive, reading_.negative)));
+        } else if (next == job.next && next < node.size()) {  // a parked node's rows come a second time
+            ++job.next;
+            read_row(job, lane_->output(i), node.tokens[next]);
+        }
+    }
+}
+
+void Verifier::read_first_tokens() {
+    std::vector<NodeId> used;
+    for (const auto & job : jobs_) {
+        if (job->done || !job->first_unread) continue;
+        const NodeId parent = job->step->parent->verifier_node.id();
+        const float * row = lane_->row_after(parent);
+        if (row == nullptr) continue;
+        used.push_back(parent);
+        job->first_unread = false;
+        read_row(*job, row, job->step->verifier_node->tokens.front());
+        if (wanted(*job->step->parent)) lane_->keep_row(parent);
+    }
+}
+
+void Verifier::read_row(Job & job, const float * logits, Token token) {
+    job.log_probability +=
+        static_cast<double>(log_probability({logits, static_cast<size_t>(lane_->model->n_vocab())}, token));
+    const bool whole = !job.first_unread && job.next == job.step->verifier_node->size();
+    if (whole) finish(job, std::exp(job.log_probability));
+}
+
+// Whether steps below this one may still come to be scored.
+bool Verifier::wanted(const Step & step) { return step.cursors > 0 || step.writing > 0 || step.unscored_children > 0; }
+
+void Verifier::finish(Job & job, double score) {
+    if (job.done) return;
+    if (!std::isfinite(score)) return end(job, ErrorCode::bad_logits);
+    Step & step = *job.step;
+    step.score = score;
+    --step.parent->unscored_children;
+    if (!wanted(*step.parent)) step.parent->verifier_node->kept_row = {};
+    end(job, ErrorCode::none);
+}
+
+void Verifier::end(Job & job, ErrorCode error) {
+    if (job.done) return;
+    Step & step = *job.step;
+    step.scoring = false;
+    step.score_error = error;
+    step.verifier_node->want_inner = false;
+    step.verifier_node->want_last = false;
+    lane_->forest.settle(step.verifier_node.id());
+    by_node_.erase(step.verifier_node.id());
+    job.done = true;
+}
+
+}  // namespace thinktree

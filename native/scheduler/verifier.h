@@ -1,0 +1,91 @@
+// Owns: scoring: the verifier's own tree of the same steps, and what is read from its logits.
+// Must not know: the queue, how steps are written. Thread: the scheduler thread.
+//
+// Each step costs its own tokens only. Two readings, one path:
+//   likelihood  score = exp(sum of log p(token)) over the step, given all before it (an implicit PRM). The logits
+//               before a step's first token are those after its parent's last one, so a last token is decoded only
+//               when a child needs it.
+//   tag         a tag token follows each step and stays in the context; score = softmax over the positive and the
+//               negative token's logits at the tag, the positive's share (Math-Shepherd, Wang et al. 2023).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "scheduler/lane.h"
+#include "scheduler/search.h"
+
+namespace thinktree {
+
+struct Reading {
+    enum class Kind { likelihood, tag } kind = Kind::likelihood;
+    Token tag = -1;
+    Token positive = -1;
+    Token negative = -1;
+};
+
+// From token texts; throws Error (invalid_option) if one is not a single token of the verifier's vocabulary.
+Reading tag_reading(const Model & model, const std::string & tag, const std::string & positive,
+                    const std::string & negative);
+
+class Verifier {
+public:
+    // `generator`: whose tokens the steps are made of. If the vocabularies are equal they are taken as they are.
+    Verifier(std::unique_ptr<Lane> lane, Reading reading, const Model & generator);
+
+    // Prepares the root step of a new search. Throws Error (empty_prompt, context_exceeded).
+    void open(Step & root, const std::string & prompt);
+    // Begins to score the step and all above it that have no score yet.
+    void score(const std::shared_ptr<Step> & step);
+    // Forgets the unfinished scoring of a search.
+    void drop(const Search & search);
+
+    bool has_work() const { return !jobs_.empty(); }
+    // Small pieces wait for company while the generator is busy: a decode of few rows costs nearly as much as one of
+    // many.
+    bool worth_a_turn(bool generator_busy);
+    void turn(EngineStats & stats);
+
+    Lane & lane() { return *lane_; }
+
+private:
+    struct Job {
+        std::shared_ptr<Step> step;
+        uint64_t age = 0;
+        uint32_t upto = 0;          // tokens of the step's node to decode
+        uint32_t next = 1;          // likelihood: the first token whose probability is not read, but for token 0,
+        bool first_unread = false;  // whose probability comes from the row after the parent
+        double log_probability = 0;
+        bool planned = false;
+        bool suspect = false;
+        bool done = false;
+    };
+
+    void begin(const std::shared_ptr<Step> & step);
+    std::vector<Token> tokens_of(const Step & step) const;
+    NodeId target_of(const Job & job) const;
+    void plan();
+    void plan(uint32_t owed);
+    void read();
+    void read_first_tokens();
+    void read_row(Job & job, const float * logits, Token token);
+    void finish(Job & job, double score);
+    // The job is over, with this error or with none.
+    void end(Job & job, ErrorCode error);
+    static bool wanted(const Step & step);
+
+    std::unique_ptr<Lane> lane_;
+    const Reading reading_;
+    const Model & generator_;
+    const bool same_vocabulary_;
+    std::vector<std::unique_ptr<Job>> jobs_;
+    std::unordered_map<NodeId, Job *> by_node_;
+    uint64_t next_age_ = 0;
+    uint32_t pending_tokens_ = 0;
+    int32_t turns_waited_ = 0;
+};
+
+}  // namespace thinktree

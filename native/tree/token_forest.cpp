@@ -1,0 +1,314 @@
+#include "tree/token_forest.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace thinktree {
+
+TokenForest::TokenForest(Context & context)
+    : context_(context), leases_(static_cast<size_t>(context.limits().sequences)) {
+    for (SeqId seq = context.limits().sequences; seq-- > 0;) free_seqs_.push_back(seq);
+}
+
+// ---- nodes ----
+
+NodeId TokenForest::allocate(Node node) {
+    node.refs = 1;
+    node.usage->live += static_cast<int64_t>(node.tokens.size());
+    node.usage->live_peak = std::max(node.usage->live_peak, node.usage->live);
+    if (free_nodes_.empty()) {
+        nodes_.push_back(std::move(node));
+        return static_cast<NodeId>(nodes_.size() - 1);
+    }
+    const NodeId id = free_nodes_.back();
+    free_nodes_.pop_back();
+    nodes_[id] = std::move(node);
+    return id;
+}
+
+NodeId TokenForest::add_root(std::vector<Token> tokens, TreeUsage & usage) {
+    Node node;
+    node.tokens = std::move(tokens);
+    node.usage = &usage;
+    usage.root_tokens = static_cast<int64_t>(node.tokens.size());
+    return allocate(std::move(node));
+}
+
+NodeId TokenForest::add_child(NodeId parent, std::vector<Token> tokens) {
+    Node node;
+    node.parent = parent;
+    node.start = nodes_[parent].end();
+    node.tokens = std::move(tokens);
+    node.usage = nodes_[parent].usage;
+    ++nodes_[parent].refs;
+    return allocate(std::move(node));
+}
+
+void TokenForest::append(NodeId id, Token token) {
+    Node & node = nodes_[id];
+    node.tokens.push_back(token);
+    node.row = -1;
+    node.usage->live_peak = std::max(node.usage->live_peak, ++node.usage->live);
+}
+
+void TokenForest::release(NodeId id) {
+    while (id != no_node && --nodes_[id].refs == 0) {
+        const NodeId parent = nodes_[id].parent;
+        destroy(id);
+        id = parent;
+    }
+}
+
+void TokenForest::destroy(NodeId id) {
+    Node & node = nodes_[id];
+    if (node.lease != no_seq) {
+        const SeqId seq = node.lease;
+        const bool last_cover = node.parent != no_node && nodes_[node.parent].leases.is_only(seq);
+        if (last_cover) {
+            retreat(seq, node.parent);
+        } else {
+            park(seq);
+        }
+    }
+    node.usage->live -= static_cast<int64_t>(node.tokens.size());
+    node = Node{};
+    free_nodes_.push_back(id);
+}
+
+// ---- leases ----
+
+// `seq` covers `from` and its ancestors, down from but not including `above`.
+void TokenForest::cover(NodeId from, NodeId above, SeqId seq) {
+    for (NodeId id = from; id != above; id = nodes_[id].parent) nodes_[id].leases.insert(seq);
+}
+
+void TokenForest::uncover(NodeId from, NodeId above, SeqId seq) {
+    for (NodeId id = from; id != above; id = nodes_[id].parent) {
+        nodes_[id].leases.erase(seq);
+        if (nodes_[id].leases.empty()) drop_cells(nodes_[id]);
+    }
+}
+
+void TokenForest::drop_cells(Node & node) {
+    cells_used_ -= node.computed;
+    node.usage->cells -= node.computed;
+    node.computed = 0;
+}
+
+bool TokenForest::is_ancestor(NodeId ancestor, NodeId node) const {
+    while (node != no_node && node != ancestor) node = nodes_[node].parent;
+    return node == ancestor;
+}
+
+// Moves a lease up its own path; the cells below are given back.
+void TokenForest::retreat(SeqId seq, NodeId to) {
+    Lease & lease = leases_[static_cast<size_t>(seq)];
+    nodes_[lease.node].lease = no_seq;
+    uncover(lease.node, to, seq);
+    context_.seq_remove(seq, nodes_[to].end());
+    lease.node = to;
+    lease.claim = idle;
+    nodes_[to].lease = seq;
+}
+
+void TokenForest::park(SeqId seq) {
+    Lease & lease = leases_[static_cast<size_t>(seq)];
+    nodes_[lease.node].lease = no_seq;
+    uncover(lease.node, no_node, seq);
+    context_.seq_remove(seq, 0);
+    lease = Lease{};
+    free_seqs_.push_back(seq);
+}
+
+void TokenForest::settle(NodeId id) {
+    if (nodes_[id].lease != no_seq) leases_[static_cast<size_t>(nodes_[id].lease)].claim = idle;
+}
+
+bool TokenForest::park_below(NodeId id) {
+    for (SeqId seq = 0; seq < static_cast<SeqId>(leases_.size()); ++seq) {
+        if (leases_[static_cast<size_t>(seq)].planned && nodes_[id].leases.contains(seq)) return false;
+    }
+    while (!nodes_[id].leases.empty()) park(nodes_[id].leases.any());
+    return true;
+}
+
+// The lease to take from: the longest idle one, else the youngest claim if it is younger than `age`.
+// Never one that ends on the path of `node`: its cells are about to be used.
+SeqId TokenForest::victim(uint64_t age, NodeId node) const {
+    SeqId best = no_seq;
+    for (SeqId seq = 0; seq < static_cast<SeqId>(leases_.size()); ++seq) {
+        const Lease & lease = leases_[static_cast<size_t>(seq)];
+        if (lease.node == no_node || lease.planned || lease.claim <= age) continue;
+        if (is_ancestor(lease.node, node)) continue;
+        if (best == no_seq) {
+            best = seq;
+            continue;
+        }
+        const Lease & other = leases_[static_cast<size_t>(best)];
+        if (lease.claim != other.claim ? lease.claim > other.claim : lease.last_used < other.last_used) best = seq;
+    }
+    return best;
+}
+
+// Frees what `seq` alone holds, but never a cell on the path of `node`: that would have to be computed again at once.
+void TokenForest::evict(SeqId seq, NodeId node) {
+    NodeId shared = node;
+    while (shared != no_node && !nodes_[shared].leases.contains(seq)) shared = nodes_[shared].parent;
+    if (shared != no_node && nodes_[shared].leases.is_only(seq)) {
+        retreat(seq, shared);
+    } else {
+        park(seq);
+    }
+}
+
+// Gives `id`, whose parent is computed or computed earlier in this batch, a lease of its own.
+bool TokenForest::acquire(NodeId id, uint64_t age) {
+    const NodeId parent = nodes_[id].parent;
+    SeqId seq = parent == no_node ? no_seq : nodes_[parent].lease;
+    if (seq != no_seq) {  // the parent is complete and needs no lease of its own: the first child goes on with it
+        nodes_[parent].lease = no_seq;
+        nodes_[id].leases.insert(seq);
+    } else {
+        if (free_seqs_.empty()) {
+            const SeqId from = victim(age, id);
+            if (from == no_seq) return false;
+            evict(from, id);
+            // An eviction that stopped at our parent hands us its lease.
+            if (free_seqs_.empty()) return acquire(id, age);
+        }
+        seq = free_seqs_.back();
+        free_seqs_.pop_back();
+        if (parent != no_node) context_.seq_copy(nodes_[parent].leases.any(), seq, 0, nodes_[id].start);
+        cover(id, no_node, seq);
+    }
+    leases_[static_cast<size_t>(seq)].node = id;
+    nodes_[id].lease = seq;
+    return true;
+}
+
+int TokenForest::leases_held() const { return static_cast<int>(leases_.size() - free_seqs_.size()); }
+
+// ---- batches ----
+
+// How many of `wanted` tokens there is room for, after taking cells from idle and younger leases.
+uint32_t TokenForest::make_room(NodeId node, uint32_t wanted, uint64_t age, const Batch & batch) {
+    const auto room = [&] {
+        return static_cast<int64_t>(context_.limits().cells) - cells_used_ - static_cast<int64_t>(batch.rows.size());
+    };
+    while (room() < wanted) {
+        const SeqId seq = victim(age, node);
+        if (seq == no_seq) break;
+        evict(seq, node);
+    }
+    return static_cast<uint32_t>(std::clamp<int64_t>(room(), 0, wanted));
+}
+
+Planned TokenForest::plan(NodeId target, uint32_t upto, uint64_t age, Batch & batch) {
+    std::vector<NodeId> owing;
+    if (nodes_[target].computed < upto) owing.push_back(target);
+    for (NodeId id = nodes_[target].parent; id != no_node && nodes_[id].computed < nodes_[id].size();
+         id = nodes_[id].parent) {
+        owing.push_back(id);
+    }
+    if (owing.empty()) return Planned::nothing_owed;
+
+    for (size_t i = owing.size(); i-- > 0;) {
+        const NodeId id = owing[i];
+        if (nodes_[id].planned) return Planned::part;
+        const uint32_t end = id == target ? upto : nodes_[id].size();
+        uint32_t count = std::min<uint32_t>(end - nodes_[id].computed,
+                                            batch.max_rows - static_cast<uint32_t>(batch.rows.size()));
+        if (count == 0) return Planned::part;
+        count = make_room(id, count, age, batch);
+        if (count == 0 || (nodes_[id].lease == no_seq && !acquire(id, age))) return Planned::no_room;
+
+        Node & node = nodes_[id];
+        Lease & lease = leases_[static_cast<size_t>(node.lease)];
+        const auto first_row = static_cast<uint32_t>(batch.rows.size());
+        const uint32_t begin = node.computed;
+        uint32_t index = begin;
+        for (; index < begin + count; ++index) {
+            const bool last = index + 1 == node.size();
+            const bool output = last ? node.want_last : node.want_inner;
+            if (output && batch.outputs.size() == batch.max_outputs) break;
+            if (output) batch.outputs.push_back({id, index});
+            batch.rows.push_back({node.tokens[index], node.start + static_cast<Pos>(index), node.lease, output});
+        }
+        if (index == begin) return Planned::part;
+        batch.spans.push_back({id, begin, index, first_row});
+        node.planned = true;
+        lease.planned = true;
+        lease.claim = age;
+        lease.last_used = ++clock_;
+        if (index < end) return Planned::part;
+    }
+    return Planned::whole;
+}
+
+void TokenForest::commit(const Batch & batch) {
+    for (const Batch::Span & span : batch.spans) {
+        Node & node = nodes_[span.node];
+        const uint32_t count = span.end - span.begin;
+        const uint32_t again = std::min(span.end, std::max(node.ever_computed, span.begin)) - span.begin;
+        node.usage->recomputed += again;
+        (node.parent == no_node ? node.usage->prompt_decoded : node.usage->decoded) += count - again;
+        node.computed = span.end;
+        node.ever_computed = std::max(node.ever_computed, span.end);
+        node.planned = false;
+        cells_used_ += count;
+        node.usage->cells += count;
+        node.usage->cells_peak = std::max(node.usage->cells_peak, node.usage->cells);
+        leases_[static_cast<size_t>(batch.rows[span.first_row].seq)].planned = false;
+    }
+    for (size_t i = 0; i < batch.outputs.size(); ++i) {
+        Node & node = nodes_[batch.outputs[i].node];
+        if (batch.outputs[i].index + 1 == node.size()) node.row = static_cast<int32_t>(i);
+    }
+}
+
+void TokenForest::roll_back(const Batch & batch) {
+    for (const Batch::Span & span : batch.spans) {
+        nodes_[span.node].planned = false;
+        const SeqId seq = batch.rows[span.first_row].seq;
+        // A lease may have several spans in the batch: a chain of ancestors computed in one go.
+        if (leases_[static_cast<size_t>(seq)].node != no_node) park(seq);
+    }
+}
+
+void TokenForest::check_integrity() const {
+    const auto require = [](bool ok, const char * what) {
+        if (!ok) throw Error(ErrorCode::internal, std::string("token forest: ") + what);
+    };
+    std::vector<bool> dead(nodes_.size(), false);
+    for (const NodeId id : free_nodes_) dead[id] = true;
+    int64_t cells = 0;
+    std::vector<uint32_t> children(nodes_.size(), 0);
+    for (NodeId id = 0; id < nodes_.size(); ++id) {
+        if (dead[id]) continue;
+        const Node & node = nodes_[id];
+        cells += node.computed;
+        require(node.computed <= node.size(), "more tokens computed than there are");
+        require(node.computed == 0 || !node.leases.empty(), "cells without a lease");
+        require(node.lease == no_seq || leases_[static_cast<size_t>(node.lease)].node == id, "lease points elsewhere");
+        if (node.parent == no_node) continue;
+        require(!dead[node.parent], "parent is gone");
+        require(node.start == nodes_[node.parent].end(), "a parent with children has grown");
+        ++children[node.parent];
+    }
+    for (NodeId id = 0; id < nodes_.size(); ++id) {
+        require(dead[id] || nodes_[id].refs >= children[id], "fewer references than children");
+    }
+    require(cells == cells_used_, "cells do not add up");
+    for (SeqId seq = 0; seq < static_cast<SeqId>(leases_.size()); ++seq) {
+        const NodeId at = leases_[static_cast<size_t>(seq)].node;
+        if (at == no_node) continue;
+        require(!leases_[static_cast<size_t>(seq)].planned, "a lease is still planned");
+        for (NodeId id = at; id != no_node; id = nodes_[id].parent) {
+            require(nodes_[id].leases.contains(seq), "a lease misses a node of its path");
+            require(id == at || nodes_[id].computed == nodes_[id].size(), "a hole above a lease");
+        }
+    }
+}
+
+}  // namespace thinktree

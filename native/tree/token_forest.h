@@ -1,0 +1,150 @@
+// Owns: every token span of every question in one context, and which of them are in the KV cache.
+// Must not know: steps, branches, sampling, rewards. Thread: the scheduler thread.
+//
+// A node is a span of tokens below its parent. A *lease* is a sequence id that covers the path from the root to
+// one node; children share their parent's cells, so a fork tags cells and copies nothing:
+//
+//      root ───── a ───── b        lease 0 at b covers root, a, b
+//                  └───── c        lease 1 at c covers root, a, c     (seq_copy of root and a: tags only)
+//
+// A node that no lease covers is *parked*: its tokens are kept, its cells are gone, and it is computed again when
+// something below it is planned. Two rules keep this sound:
+//   - a node is computed only after its parent is, by one lease at a time;
+//   - every node above a lease's own node is wholly computed once the batch is committed.
+#pragma once
+
+#include <limits>
+#include <vector>
+
+#include "backend/backend.h"
+#include "tree/seq_set.h"
+
+namespace thinktree {
+
+using NodeId = uint32_t;
+constexpr NodeId no_node = std::numeric_limits<NodeId>::max();
+constexpr SeqId no_seq = -1;
+// The age of a claim: operations that began earlier win cells from later ones. Idle leases are the first to go.
+constexpr uint64_t idle = std::numeric_limits<uint64_t>::max();
+
+// What one question holds and has cost in one context; all in tokens.
+struct TreeUsage {
+    int64_t root_tokens = 0;  // the prompt
+    int64_t live = 0;         // distinct tokens of live nodes
+    int64_t live_peak = 0;
+    int64_t cells = 0;  // KV cells held
+    int64_t cells_peak = 0;
+    int64_t prompt_decoded = 0;
+    int64_t decoded = 0;     // tokens below the root, each counted the first time
+    int64_t recomputed = 0;  // tokens decoded again after parking
+};
+
+struct Node {
+    NodeId parent = no_node;
+    Pos start = 0;  // position of tokens[0]
+    std::vector<Token> tokens;
+    uint32_t computed = 0;  // leading tokens that are in the cache
+    uint32_t ever_computed = 0;
+    uint32_t refs = 0;    // one for the holder, one for each child
+    SeqId lease = no_seq;  // the lease that ends here
+    SeqSet leases;         // every lease that covers this node
+    TreeUsage * usage = nullptr;
+    bool want_last = false;   // logits after the last token are asked for
+    bool want_inner = false;  // logits after every token but the last are asked for
+    bool planned = false;     // in the batch that is being put together
+    int32_t row = -1;         // which of the last decode's outputs is the one after the last token
+    std::vector<float> kept_row;  // the same logits, kept for forks to come
+
+    uint32_t size() const { return static_cast<uint32_t>(tokens.size()); }
+    Pos end() const { return start + static_cast<Pos>(tokens.size()); }
+};
+
+// One decode in the making.
+struct Batch {
+    struct Span {
+        NodeId node;
+        uint32_t begin, end;  // token indices in the node
+        uint32_t first_row;
+    };
+    struct Output {
+        NodeId node;
+        uint32_t index;  // the logits are those after tokens[index]
+    };
+    std::vector<BatchRow> rows;
+    std::vector<Span> spans;
+    std::vector<Output> outputs;  // in the order of Context::logits
+    uint32_t max_rows = 0;
+    uint32_t max_outputs = 0;
+};
+
+enum class Planned {
+    nothing_owed,  // the asked span is in the cache already
+    whole,         // all it owes is in the batch
+    part,          // the batch is full, or another operation computes a node above in this very batch
+    no_room,       // no cells, and nobody younger to take them from
+};
+
+class TokenForest {
+public:
+    explicit TokenForest(Context & context);
+
+    NodeId add_root(std::vector<Token> tokens, TreeUsage & usage);
+    NodeId add_child(NodeId parent, std::vector<Token> tokens);
+    void append(NodeId node, Token token);
+    // Gives up the holder's reference. The node goes when its children have gone; its lease retreats to the parent
+    // if nothing else covers that.
+    void release(NodeId node);
+
+    Node & operator[](NodeId node) { return nodes_[node]; }
+    const Node & operator[](NodeId node) const { return nodes_[node]; }
+
+    // Puts what `target` owes up to `upto` of its tokens, and what its ancestors owe, into the batch.
+    Planned plan(NodeId target, uint32_t upto, uint64_t age, Batch & batch);
+    // After a good decode: the batch's tokens are in the cache.
+    void commit(const Batch & batch);
+    // After a bad one: every lease in the batch is parked, so that no cell of unknown state is left.
+    void roll_back(const Batch & batch);
+    // The outputs of the last decode are about to be overwritten.
+    void forget_row(NodeId node) { nodes_[node].row = -1; }
+    // The operation that claimed this node's lease is done; others may now take it.
+    void settle(NodeId node);
+    // Forgets the cells of the node and of all below it, unless the batch in the making needs one of them.
+    bool park_below(NodeId node);
+
+    int64_t cells_used() const { return cells_used_; }
+    int64_t nodes_alive() const { return static_cast<int64_t>(nodes_.size() - free_nodes_.size()); }
+    int leases_held() const;
+    // Throws when an invariant is broken: for tests, and when idle in debug builds.
+    void check_integrity() const;
+
+private:
+    struct Lease {
+        NodeId node = no_node;
+        uint64_t claim = idle;
+        uint64_t last_used = 0;
+        bool planned = false;
+    };
+
+    NodeId allocate(Node node);
+    void destroy(NodeId node);
+    void cover(NodeId from, NodeId above, SeqId seq);
+    void uncover(NodeId from, NodeId above, SeqId seq);
+    bool is_ancestor(NodeId ancestor, NodeId node) const;
+    bool acquire(NodeId node, uint64_t age);
+    uint32_t make_room(NodeId node, uint32_t wanted, uint64_t age, const Batch & batch);
+    SeqId victim(uint64_t age, NodeId node) const;
+    void evict(SeqId seq, NodeId node);
+    void retreat(SeqId seq, NodeId to);
+    void park(SeqId seq);
+    void drop_cells(Node & node);
+
+    Context & context_;
+    std::vector<Node> nodes_;
+    std::vector<NodeId> free_nodes_;
+    std::vector<Lease> leases_;
+    std::vector<SeqId> free_seqs_;
+    int64_t cells_used_ = 0;
+    uint64_t clock_ = 0;
+};
+
+}  // namespace thinktree
