@@ -1,0 +1,102 @@
+#include "load.h"
+
+#include "base/error.h"
+
+namespace thinktree {
+
+namespace {
+
+int32_t integer(const Napi::Object & object, const char * name, int32_t otherwise) {
+    const Napi::Value value = object.Get(name);
+    return value.IsNumber() ? value.As<Napi::Number>().Int32Value() : otherwise;
+}
+
+std::string text(const Napi::Object & object, const char * name) {
+    const Napi::Value value = object.Get(name);
+    return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+}
+
+ModelOptions read_model(const Napi::Object & object) {
+    ModelOptions model;
+    if (const std::string path = text(object, "path"); !path.empty()) {
+        model.file = ModelFile{path, integer(object, "gpuLayers", -1)};
+        return model;
+    }
+    FakeOptions & fake = model.fake;
+    fake.cells = integer(object, "cells", fake.cells);
+    fake.batch = integer(object, "batch", fake.batch);
+    fake.sequences = integer(object, "sequences", fake.sequences);
+    fake.positions = integer(object, "positions", fake.positions);
+    fake.vocab = integer(object, "vocab", fake.vocab);
+    fake.decode_time = std::chrono::microseconds(integer(object, "decodeMicroseconds", 0));
+    fake.fail_every = integer(object, "failEvery", 0);
+    fake.throw_every = integer(object, "throwEvery", 0);
+    fake.poison_token = integer(object, "poisonToken", -1);
+    fake.nan_after_token = integer(object, "nanAfterToken", -1);
+    return model;
+}
+
+std::shared_ptr<const Model> make_model(const ModelOptions & options) {
+    return options.file ? load_llama_model(*options.file) : make_fake_model(options.fake);
+}
+
+ModelInfo describe(const Lane & lane) {
+    ModelInfo info;
+    info.parameters = static_cast<int64_t>(lane.model->n_params());
+    info.vocabulary = lane.model->n_vocab();
+    info.positions = lane.context->limits().positions;
+    for (const char * key : {"prompt_template", "step_delimiter", "answer_prefix", "role", "verifier.reading",
+                             "verifier.aggregation", "verifier.tag"}) {
+        if (auto value = lane.model->metadata(std::string("thinktree.") + key)) info.recipe.emplace_back(key, *value);
+    }
+    return info;
+}
+
+Reading make_reading(const EngineOptions & options, const Model & model) {
+    const auto or_metadata = [&](const std::string & given, const char * key) {
+        return given.empty() ? model.metadata(std::string("thinktree.verifier.") + key).value_or("") : given;
+    };
+    if (or_metadata(options.reading, "reading") != "tag") return {};
+    return tag_reading(model, or_metadata(options.tag, "tag"), or_metadata(options.positive, "positive"),
+                       or_metadata(options.negative, "negative"));
+}
+
+}  // namespace
+
+EngineOptions read_options(const Napi::Object & object) {
+    EngineOptions options;
+    options.generator = read_model(object.Get("generator").As<Napi::Object>());
+    if (const Napi::Value verifier = object.Get("verifier"); verifier.IsObject()) {
+        options.verifier = read_model(verifier.As<Napi::Object>());
+        options.reading = text(verifier.As<Napi::Object>(), "reading");
+        options.tag = text(verifier.As<Napi::Object>(), "tag");
+        options.positive = text(verifier.As<Napi::Object>(), "positive");
+        options.negative = text(verifier.As<Napi::Object>(), "negative");
+    }
+    options.context.cells = integer(object, "kvCells", options.context.cells);
+    options.context.batch = integer(object, "batch", options.context.batch);
+    options.context.threads = integer(object, "threads", options.context.threads);
+    return options;
+}
+
+Lanes load(const EngineOptions & options, const std::function<bool()> & should_abort, LoadedInfo & info) {
+    const auto lane = [&](std::shared_ptr<const Model> model) {
+        auto context = model->make_context(options.context, should_abort);
+        return std::make_unique<Lane>(std::move(model), std::move(context));
+    };
+    const std::shared_ptr<const Model> generator = make_model(options.generator);
+    Lanes lanes;
+    lanes.generator = lane(generator);
+    info.generator = describe(*lanes.generator);
+    if (options.verifier) {
+        // The same file twice is one set of weights under two contexts.
+        const bool shared = options.verifier->file && options.generator.file &&
+                            options.verifier->file->path == options.generator.file->path;
+        lanes.verifier = lane(shared ? generator : make_model(*options.verifier));
+        lanes.reading = make_reading(options, *lanes.verifier->model);
+        info.verifier = describe(*lanes.verifier);
+    }
+    return lanes;
+}
+
+}  // namespace thinktree

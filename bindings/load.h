@@ -1,0 +1,51 @@
+// Owns: reading the engine's options object, and making the models it names. lib/engine/options.ts has validated it.
+// Must not know: search. Thread: read_options on the JavaScript thread, load on the scheduler thread.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend/fake/fake_backend.h"
+#include "backend/llama/llama_backend.h"
+#include "scheduler/scheduler.h"
+
+namespace thinktree {
+
+struct ModelOptions {
+    std::optional<ModelFile> file;  // none: the fake model
+    FakeOptions fake;
+};
+
+struct EngineOptions {
+    ModelOptions generator;
+    std::optional<ModelOptions> verifier;
+    // Empty: as the verifier's GGUF says under thinktree.verifier.*, else likelihood.
+    std::string reading;
+    std::string tag;
+    std::string positive;
+    std::string negative;
+    ContextOptions context;
+};
+
+// What JavaScript learns of a model once it is loaded.
+struct ModelInfo {
+    int64_t parameters = 0;
+    int32_t vocabulary = 0;
+    int32_t positions = 0;
+    std::vector<std::pair<std::string, std::string>> recipe;  // the GGUF's thinktree.* strings, without the prefix
+};
+
+struct LoadedInfo {
+    ModelInfo generator;
+    std::optional<ModelInfo> verifier;
+};
+
+EngineOptions read_options(const Napi::Object & options);
+Lanes load(const EngineOptions & options, const std::function<bool()> & should_abort, LoadedInfo & info);
+
+}  // namespace thinktree

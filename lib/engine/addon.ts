@@ -1,0 +1,114 @@
+/**
+ * The native addon, typed by hand.
+ *
+ * Owns: finding and loading it, and the shape of what crosses. bindings/ is the other end.
+ * Must not know: batching, trees. Only lib/engine loads the addon.
+ */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+
+import { ThinkTreeError, type ErrorCode } from "../errors.js";
+import type { FinishReason } from "./search-tree.js";
+
+/** What a search has cost: tokens, KV cells, milliseconds, floating-point operations. Exact, but for milliseconds. */
+export interface Ledger {
+  /** Prefilled by the generator, once. */
+  readonly promptTokens: number;
+  /** Sampled by the generator. */
+  readonly generatedTokens: number;
+  readonly verifierPromptTokens: number;
+  /** Step tokens and tags that the verifier decoded, each once. */
+  readonly verifierTokens: number;
+  /** Decoded again by either model after its KV cells had to be given up. */
+  readonly recomputedTokens: number;
+  /** Cells of the generator's KV cache, at peak. */
+  readonly kvCellsPeak: number;
+  readonly verifierKvCellsPeak: number;
+  /** Distinct live tokens of the generator's tree at peak, the prompt's included. */
+  readonly treeTokensPeak: number;
+  readonly milliseconds: number;
+  /** 2 x parameters x decoded tokens, both models (Snell et al. 2024, sec. 7). */
+  readonly flops: number;
+}
+
+/** Where the engine's time has gone since it was loaded, and what it holds now. */
+export interface EngineStats {
+  readonly prefillMs: number;
+  readonly decodeMs: number;
+  readonly sampleMs: number;
+  /** Forking, leasing, parking, filling batches. */
+  readonly planMs: number;
+  readonly verifyMs: number;
+  readonly idleMs: number;
+  readonly decodes: number;
+  readonly decodedTokens: number;
+  readonly verifierDecodes: number;
+  readonly verifierTokens: number;
+  readonly kvCells: number;
+  readonly verifierKvCells: number;
+  readonly leases: number;
+  readonly searches: number;
+  readonly branches: number;
+}
+
+export interface NativeStep {
+  readonly text: string;
+  readonly tokens: number;
+  readonly logProbability: number;
+}
+
+/** The answer to one request; `code` only if it failed, and then nothing else. */
+export interface NativeCompletion {
+  readonly request: number;
+  readonly code?: ErrorCode;
+  readonly message?: string;
+  readonly reason: FinishReason;
+  readonly steps: readonly NativeStep[];
+  /** NaN: unscored. */
+  readonly scores: readonly number[];
+  readonly ledger?: Ledger;
+}
+
+/** What is known of a loaded model. `recipe` holds the GGUF's `thinktree.*` strings, without the prefix. */
+export interface ModelInfo {
+  readonly parameters: number;
+  readonly vocabulary: number;
+  /** Longest prompt and solution together, in tokens. */
+  readonly positions: number;
+  readonly recipe: Readonly<Record<string, string>>;
+}
+
+export interface LoadedModels {
+  readonly generator: ModelInfo;
+  readonly verifier?: ModelInfo;
+}
+
+export type NativeEvent =
+  | [kind: "loaded", models: LoadedModels]
+  | [kind: "failed", error: { code: ErrorCode; message: string }]
+  | [kind: "completed", completions: readonly NativeCompletion[]];
+
+export interface NativeEngine {
+  submit(numbers: Float64Array, strings: readonly string[]): void;
+  stats(): EngineStats;
+  close(): Promise<void>;
+  ref(): void;
+  unref(): void;
+}
+
+interface Addon {
+  readonly Engine: new (options: object, onEvent: (...event: NativeEvent) => void) => NativeEngine;
+}
+
+const file = fileURLToPath(new URL("../../build/Release/thinktree.node", import.meta.url));
+let addon: Addon | undefined;
+
+/** @throws {ThinkTreeError} INTERNAL if the addon is not built, or not for this Node. */
+export function createNativeEngine(options: object, onEvent: (...event: NativeEvent) => void): NativeEngine {
+  try {
+    addon ??= createRequire(import.meta.url)(file) as Addon;
+  } catch (cause) {
+    throw new ThinkTreeError("INTERNAL", `the native addon could not be loaded; run "npm run build" (${file})`, { cause });
+  }
+  return new addon.Engine(options, onEvent);
+}

@@ -1,0 +1,90 @@
+/**
+ * The wire to the native engine: commands as numbers and strings.
+ *
+ * Owns: the layout of commands. bindings/codec.cpp is the other end; the two must match.
+ * Must not know: promises, trees.
+ */
+
+/** How the next token is drawn. Truncation comes first, then temperature, in llama.cpp's order. */
+export interface SamplerOptions {
+  /** 0 is greedy. */
+  readonly temperature: number;
+  /** Keep the k likeliest tokens; 0: all. */
+  readonly topK: number;
+  /** Keep the fewest tokens that together have this share of the probability; 1: all. */
+  readonly topP: number;
+  /** Drop tokens less likely than this share of the likeliest; 0: none. */
+  readonly minP: number;
+}
+
+export interface OpenCommand {
+  readonly prompt: string;
+  readonly verifierPrompt: string;
+  /** An unsigned integer of at most 53 bits. */
+  readonly seed: number;
+  readonly tokenBudget: number | undefined;
+  readonly deadlineMs: number | undefined;
+  readonly maxLength: number | undefined;
+  readonly delimiter: string;
+  readonly finalPrefix: string;
+  readonly stop: readonly string[];
+}
+
+const OP = { open: 0, fork: 1, extend: 2, score: 3, release: 4, stop: 5, ledger: 6, close: 7 } as const;
+const WITHOUT_LIMIT = -1;
+const UINT32 = 2 ** 32;
+
+/** Commands on their way: filled during a microtask, sent as one. */
+export class CommandBuffer {
+  private numbers: number[] = [];
+  private strings: string[] = [];
+
+  get empty(): boolean {
+    return this.numbers.length === 0;
+  }
+
+  open(request: number, search: number, root: number, command: OpenCommand): void {
+    const { seed, tokenBudget = WITHOUT_LIMIT, deadlineMs = WITHOUT_LIMIT, maxLength = WITHOUT_LIMIT, stop } = command;
+    const [high, low] = [Math.floor(seed / UINT32), seed % UINT32];
+    this.numbers.push(OP.open, request, search, root, high, low, tokenBudget, deadlineMs, maxLength, stop.length);
+    this.strings.push(command.prompt, command.verifierPrompt, command.delimiter, command.finalPrefix, ...stop);
+  }
+
+  fork(parent: number, first: number, count: number): void {
+    this.numbers.push(OP.fork, parent, first, count);
+  }
+
+  extend(request: number, branch: number, steps: number, score: boolean, sampler: SamplerOptions): void {
+    const { temperature, topK, topP, minP } = sampler;
+    const atMost = Math.min(steps, UINT32 - 1);
+    this.numbers.push(OP.extend, request, branch, atMost, score ? 1 : 0, temperature, topK, topP, minP);
+  }
+
+  score(request: number, branch: number): void {
+    this.numbers.push(OP.score, request, branch);
+  }
+
+  release(branch: number): void {
+    this.numbers.push(OP.release, branch);
+  }
+
+  stop(search: number): void {
+    this.numbers.push(OP.stop, search);
+  }
+
+  ledger(request: number, search: number): void {
+    this.numbers.push(OP.ledger, request, search);
+  }
+
+  close(request: number, search: number): void {
+    this.numbers.push(OP.close, request, search);
+  }
+
+  /** Empties the buffer. */
+  take(): [numbers: Float64Array, strings: string[]] {
+    const taken: [Float64Array, string[]] = [Float64Array.from(this.numbers), this.strings];
+    this.numbers = [];
+    this.strings = [];
+    return taken;
+  }
+}

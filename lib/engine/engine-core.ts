@@ -1,0 +1,41 @@
+/**
+ * The handle of a loaded engine: models in memory, and trees on them.
+ *
+ * Owns: loading, opening trees, closing.
+ * Must not know: questions, strategies, budgets of generations.
+ */
+import type { EngineStats, LoadedModels } from "./addon.js";
+import { Channel } from "./channel.js";
+import { resolveOptions, type EngineOptions } from "./options.js";
+import { Tree, type TreeOptions } from "./tree.js";
+
+export class EngineCore implements AsyncDisposable {
+  /** @throws {ThinkTreeError} INVALID_OPTION, MODEL_LOAD_FAILED, UNSUPPORTED_MODEL */
+  static async load(options: EngineOptions = {}): Promise<EngineCore> {
+    return new EngineCore(...(await Channel.open(resolveOptions(options))));
+  }
+
+  private constructor(
+    private readonly channel: Channel,
+    readonly models: LoadedModels,
+  ) {}
+
+  /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
+  openTree(options: TreeOptions): Promise<Tree> {
+    return Tree.open(this.channel, options);
+  }
+
+  /** Where the engine's time has gone, and what it holds now. */
+  stats(): EngineStats {
+    return this.channel.stats();
+  }
+
+  /** Ends everything; open operations fail with ENGINE_CLOSED. May be called again. */
+  close(): Promise<void> {
+    return this.channel.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * What an engine is made of.
+ *
+ * Owns: the options' names, defaults and checks; where the embedded models lie.
+ * Must not know: trees, strategies.
+ */
+import { fileURLToPath } from "node:url";
+
+import { z } from "zod";
+
+import { parseOptions } from "../errors.js";
+
+const count = z.number().int().positive();
+
+/** A deterministic toy model for tests: no weights, faults to order. See native/backend/fake/fake_backend.h. */
+const fakeModel = z.strictObject({
+  fake: z.strictObject({
+    cells: count.optional(),
+    batch: count.optional(),
+    sequences: count.max(256).optional(),
+    positions: count.optional(),
+    vocab: count.min(258).optional(),
+    decodeMicroseconds: count.optional(),
+    failEvery: count.optional(),
+    throwEvery: count.optional(),
+    poisonToken: count.optional(),
+    nanAfterToken: count.optional(),
+  }),
+});
+
+const modelFile = z.strictObject({
+  path: z.string().min(1),
+  /** Layers on the GPU, if the build has one; -1: all. Default -1. */
+  gpuLayers: z.number().int().min(-1).optional(),
+});
+
+const reading = z
+  .strictObject({
+    /** How a step's score is read; default: as the GGUF says, else likelihood. */
+    reading: z.enum(["likelihood", "tag"]),
+    /** Token texts of a tag verifier; each must be one token. */
+    tag: z.string().min(1),
+    positive: z.string().min(1),
+    negative: z.string().min(1),
+  })
+  .partial();
+
+const generator = z.union([z.string().min(1), modelFile, fakeModel]);
+const verifier = z.union([z.string().min(1), modelFile.extend(reading.shape), fakeModel.extend(reading.shape)]);
+
+const schema = z.strictObject({
+  generator: generator.optional(),
+  verifier: verifier.nullable().optional(),
+  kvCells: count.min(64).max(1 << 20).optional(),
+  threads: count.max(512).optional(),
+  batch: count.min(256).max(8192).optional(),
+});
+
+export interface EngineOptions {
+  /** A GGUF file, by path. Default: the embedded generator. */
+  readonly generator?: string | z.infer<typeof modelFile> | z.infer<typeof fakeModel>;
+  /** A GGUF file and how it is read; null: none. Default: the embedded verifier with the embedded generator, else none. */
+  readonly verifier?: z.infer<typeof verifier> | null;
+  /** KV cells of each model's cache, 64 to 1,048,576; default 16384. More searches fit; attention pays for those in use. */
+  readonly kvCells?: number;
+  /** Threads of each model; default: one a core, but a single one for models too small to share. */
+  readonly threads?: number;
+  /** Tokens of one decode at most, 256 to 8192; default 512. */
+  readonly batch?: number;
+}
+
+const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}.gguf`, import.meta.url));
+
+/** The options object of the addon. @throws {ThinkTreeError} INVALID_OPTION */
+export function resolveOptions(options: EngineOptions): object {
+  const { generator, verifier, ...rest } = parseOptions(schema, options);
+  const defaultVerifier = generator === undefined ? embedded("tiny-strong") : null;
+  return {
+    ...rest,
+    generator: flatten(generator ?? embedded("tiny-generator")),
+    verifier: flatten(verifier === undefined ? defaultVerifier : verifier),
+  };
+}
+
+function flatten(model: z.infer<typeof verifier> | null): object | undefined {
+  if (model === null) return undefined;
+  if (typeof model === "string") return { path: model };
+  if (!("fake" in model)) return model;
+  const { fake, ...others } = model;
+  return { ...fake, ...others };
+}

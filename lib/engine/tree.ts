@@ -1,0 +1,160 @@
+/**
+ * The handles of one search in the native engine: a tree and its branches.
+ *
+ * Owns: what JavaScript knows of the tree (texts and scores of steps), cancellation, release.
+ * Must not know: questions, strategies, tokens' ids, KV cells.
+ */
+import { ThinkTreeError } from "../errors.js";
+import type { Ledger, NativeCompletion } from "./addon.js";
+import type { Channel } from "./channel.js";
+import type { OpenCommand, SamplerOptions } from "./codec.js";
+import type { Branch, ExtendOptions, FinishReason, SearchTree, Step } from "./search-tree.js";
+
+/** Steps are shared by the branches that go through them, so that a score reaches all. */
+type SharedStep = { -readonly [Key in keyof Step]: Step[Key] };
+
+class TreeBranch implements Branch {
+  finishReason: FinishReason | null = null;
+  released = false;
+
+  constructor(
+    readonly id: number,
+    readonly steps: SharedStep[],
+  ) {}
+
+  get text(): string {
+    return this.steps.map((step) => step.text).join("");
+  }
+
+  get finished(): boolean {
+    return this.finishReason === "end";
+  }
+}
+
+export interface TreeOptions extends OpenCommand {
+  readonly sampler: SamplerOptions;
+  /** Closes the tree when it fires: whatever is under way fails with CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Tree implements SearchTree, AsyncDisposable {
+  readonly root: Branch;
+  private ended = false;
+  private closing: Promise<Ledger> | undefined;
+  private readonly onAbort = () => void this.close().catch(() => undefined);
+
+  /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
+  static async open(channel: Channel, options: TreeOptions): Promise<Tree> {
+    if (options.signal?.aborted) throw cancelled();
+    const [search, root] = [channel.allocateIds(1), channel.allocateIds(1)];
+    await channel.request((commands, request) => commands.open(request, search, root, options));
+    const tree = new Tree(channel, search, root, options);
+    // The signal may have fired while the engine answered.
+    if (options.signal?.aborted) {
+      await tree.close();
+      throw cancelled();
+    }
+    return tree;
+  }
+
+  private constructor(
+    private readonly channel: Channel,
+    private readonly search: number,
+    root: number,
+    private readonly options: TreeOptions,
+  ) {
+    this.root = new TreeBranch(root, []);
+    options.signal?.addEventListener("abort", this.onAbort, { once: true });
+  }
+
+  get exhausted(): boolean {
+    return this.ended;
+  }
+
+  fork(branch: Branch, n: number): Branch[] {
+    const parent = this.own(branch);
+    const first = this.channel.allocateIds(n);
+    this.channel.send((commands) => commands.fork(parent.id, first, n));
+    return Array.from({ length: n }, (_, i) => {
+      const child = new TreeBranch(first + i, [...parent.steps]);
+      child.finishReason = parent.finishReason;
+      return child;
+    });
+  }
+
+  async extend(branches: readonly Branch[], { steps = 1, temperature, score = false }: ExtendOptions = {}): Promise<void> {
+    const sampler = temperature === undefined ? this.options.sampler : { ...this.options.sampler, temperature };
+    await this.forEach(branches, async (branch) => {
+      if (branch.finished) return;
+      const { reason, steps: written } = await this.channel.request((commands, request) =>
+        commands.extend(request, branch.id, steps, score, sampler),
+      );
+      branch.finishReason = reason;
+      branch.steps.push(...written.map((step) => ({ ...step, score: null })));
+      if (reason === "budget" || reason === "deadline") this.ended = true;
+    });
+  }
+
+  async score(branches: readonly Branch[]): Promise<void> {
+    await this.forEach(branches, async (branch) => {
+      if (branch.steps.every((step) => step.score !== null)) return;
+      const { scores } = await this.channel.request((commands, request) => commands.score(request, branch.id));
+      branch.steps.forEach((step, i) => {
+        const score = scores[i] ?? NaN;
+        if (!Number.isNaN(score)) step.score = score;
+      });
+    });
+  }
+
+  release(branches: readonly Branch[]): void {
+    for (const branch of branches as readonly TreeBranch[]) {
+      if (branch.released) continue;
+      branch.released = true;
+      this.channel.send((commands) => commands.release(branch.id));
+    }
+  }
+
+  /** What the search has cost so far. */
+  async ledger(): Promise<Ledger> {
+    return ledgerOf(await this.channel.request((commands, request) => commands.ledger(request, this.search)));
+  }
+
+  /** Ends the search as its deadline would: what is under way completes with what it has. */
+  stop(): void {
+    this.ended = true;
+    this.channel.send((commands) => commands.stop(this.search));
+  }
+
+  /** Gives everything up at once; what is under way fails with CANCELLED. Returns what the search has cost. */
+  close(): Promise<Ledger> {
+    this.options.signal?.removeEventListener("abort", this.onAbort);
+    this.closing ??= this.channel.request((commands, request) => commands.close(request, this.search)).then(ledgerOf);
+    return this.closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Every branch completes by itself; one that fails does not leave others running unseen. */
+  private async forEach(branches: readonly Branch[], act: (branch: TreeBranch) => Promise<void>): Promise<void> {
+    const outcomes = await Promise.allSettled(branches.map(async (branch) => act(this.own(branch))));
+    for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
+  }
+
+  private own(branch: Branch): TreeBranch {
+    if (this.closing !== undefined) throw cancelled();
+    if (!(branch instanceof TreeBranch)) throw new ThinkTreeError("INVALID_OPTION", "the branch belongs to another kind of tree");
+    if (branch.released) throw new ThinkTreeError("BRANCH_RELEASED", "the branch was released: fork before releasing");
+    return branch;
+  }
+}
+
+function ledgerOf(completion: NativeCompletion): Ledger {
+  if (completion.ledger === undefined) throw new ThinkTreeError("INTERNAL", "the engine answered without a ledger");
+  return completion.ledger;
+}
+
+function cancelled(): ThinkTreeError {
+  return new ThinkTreeError("CANCELLED", "the search was cancelled");
+}

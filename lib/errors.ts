@@ -1,0 +1,68 @@
+/**
+ * The one error class of the library.
+ *
+ * Owns: the codes a program may branch on. They are the same words as native/base/error.h.
+ * Must not know: who throws them.
+ */
+
+/** What went wrong. Codes are stable; messages are for people and may change. */
+export type ErrorCode =
+  /** The search was cancelled while the operation was under way. */
+  | "CANCELLED"
+  /** The engine was closed before or during the operation. */
+  | "ENGINE_CLOSED"
+  /** The model file is missing, truncated or refused. */
+  | "MODEL_LOAD_FAILED"
+  /** The model loads, but its memory cannot be forked at an earlier position. */
+  | "UNSUPPORTED_MODEL"
+  /** The prompt leaves no room for a solution. */
+  | "CONTEXT_EXCEEDED"
+  | "EMPTY_PROMPT"
+  /** Scores were asked for and no verifier is loaded. */
+  | "NO_VERIFIER"
+  /** The branch was released, or never made. */
+  | "BRANCH_RELEASED"
+  /** An option is missing, of the wrong kind or out of range. */
+  | "INVALID_OPTION"
+  /** The backend refused or failed the batch. */
+  | "DECODE_FAILED"
+  /** The model's logits are not numbers: broken weights. */
+  | "BAD_LOGITS"
+  | "INTERNAL";
+
+// Registered globally, so that the errors of two copies of this package (ESM and CJS, two versions) recognise each other.
+const mark = Symbol.for("thinktree.error");
+
+export class ThinkTreeError extends Error {
+  override readonly name: string = "ThinkTreeError";
+  readonly code: ErrorCode;
+  readonly [mark] = true;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** Like `instanceof`, but true as well for errors of another copy of this package. */
+  static isInstance(error: unknown): error is ThinkTreeError {
+    return typeof error === "object" && error !== null && mark in error;
+  }
+}
+
+/** What `parseOptions` needs of a zod schema; this file does not depend on zod. */
+interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: readonly Issue[] } };
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** Checks options against a schema. @throws {ThinkTreeError} INVALID_OPTION: one line that names every bad option. */
+export function parseOptions<T>(schema: Schema<T>, options: unknown): T {
+  const result = schema.safeParse(options);
+  if (result.success) return result.data;
+  const line = result.error.issues.map(({ path, message }) => `${path.map(String).join(".") || "options"}: ${message}`);
+  throw new ThinkTreeError("INVALID_OPTION", line.join("; "));
+}
