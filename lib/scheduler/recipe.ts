@@ -1,0 +1,37 @@
+/**
+ * How a question is put to a model, and where its answer stands.
+ *
+ * Owns: the recipe's fields and defaults; reading it off a GGUF's `thinktree.*` metadata.
+ * Must not know: strategies, the engine's insides.
+ */
+import type { ModelInfo } from "../engine/addon.js";
+
+export interface Recipe {
+  /** The generator's prompt; `{question}` stands for the question. */
+  readonly promptTemplate: string;
+  /** A step is the text up to and including it. */
+  readonly stepDelimiter: string;
+  /** A step that begins with it is the last, and the answer follows it; empty: only the model's end token ends. */
+  readonly answerPrefix: string;
+  /** The solution ends before any of these texts. */
+  readonly stop: readonly string[];
+}
+
+/** For a model that carries no recipe of its own: plain completion, one step a line. */
+const usual: Recipe = { promptTemplate: "Question: {question}\nAnswer:", stepDelimiter: "\n", answerPrefix: "", stop: ["\nQuestion:"] };
+
+export function recipeOf(model: ModelInfo): Recipe {
+  const own = model.recipe;
+  if (own["prompt_template"] === undefined) return usual;
+  return {
+    promptTemplate: own["prompt_template"],
+    stepDelimiter: own["step_delimiter"] ?? usual.stepDelimiter,
+    answerPrefix: own["answer_prefix"] ?? usual.answerPrefix,
+    stop: [],
+  };
+}
+
+export function promptFor(question: string, template: string): string {
+  // A function, since a question may hold replacement patterns such as $&.
+  return template.replace("{question}", () => question.trim());
+}

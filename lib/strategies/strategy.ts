@@ -1,0 +1,63 @@
+/**
+ * What a search method is.
+ *
+ * Owns: the interface of a strategy, and the promise that a search leaves no branch behind.
+ * Must not know: any one strategy, tokens, KV cells, sequences.
+ */
+import type { Branch, SearchTree } from "../engine/search-tree.js";
+import type { Candidate } from "../verifiers/selection.js";
+import type { AnswerOf } from "../verifiers/solution.js";
+import { ScopedTree } from "./scoped-tree.js";
+
+/** Grows a tree of solution steps and chooses among the solutions. Made by a factory such as `beamSearch`; reusable. */
+export interface Strategy {
+  readonly name: string;
+  /** Plain JSON: what a report shows. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Hard cap on the cost of one search, in generations: text worth so many whole solutions of the longest length. */
+  readonly generations: number;
+  /**
+   * Candidates, best first and never none: `candidates[0]` is the answer. They are whole solutions, or the partial ones
+   * at hand where a budget or deadline ended the search before any was whole. Every branch made is released again,
+   * whether the search succeeds or throws what the tree threw.
+   */
+  search(tree: SearchTree, context: SearchContext): Promise<Candidate[]>;
+}
+
+export interface SearchContext {
+  readonly answerOf: AnswerOf;
+  /** Called after every round: each time the growing branches have written and been scored. */
+  readonly onRound?: (round: RoundReport) => void;
+}
+
+export interface RoundReport {
+  /** From 1. */
+  readonly round: number;
+  /** Branches that go on growing. */
+  readonly live: number;
+  /** Whole solutions so far. */
+  readonly finished: number;
+  /** The best score among the branches in the competition, in [0, 1]; null if none is scored. */
+  readonly bestScore: number | null;
+}
+
+/** A strategy out of its parts. `search` need not release what it holds at its end. */
+export function defineStrategy(parts: Strategy): Strategy {
+  return Object.freeze({
+    ...parts,
+    options: Object.freeze({ ...parts.options }),
+    async search(tree: SearchTree, context: SearchContext) {
+      const scope = new ScopedTree(tree);
+      try {
+        return await parts.search(scope, context);
+      } finally {
+        await scope.close();
+      }
+    },
+  });
+}
+
+/** True if extending the branch can write more: it is neither whole nor stuck at a limit. */
+export function canGrow(branch: Branch): boolean {
+  return branch.finishReason === null || branch.finishReason === "step";
+}

@@ -1,0 +1,81 @@
+/**
+ * The final answer of a solution's text, in a form in which equal answers are equal strings.
+ *
+ * Owns: the places where models put answers, the normal form of plain numbers.
+ * Must not know: data sets, graders, scores.
+ */
+import type { AnswerOf } from "./solution.js";
+
+export interface AnswerOptions {
+  /** The answer stands on the last line that starts so. The embedded models write "A: 13": "A:". */
+  readonly answerPrefix?: string;
+}
+
+/**
+ * An extractor that looks, in this order, for the last line with the prefix, the last `\boxed{...}`, the last
+ * `#### X`, and the last "the answer is X". An empty answer is none.
+ */
+export function answerExtractor({ answerPrefix }: AnswerOptions = {}): AnswerOf {
+  const places = [lastBoxed, lastHashed, lastStated];
+  if (answerPrefix) places.unshift((text) => lastPrefixed(text, answerPrefix));
+  return (text) => {
+    for (const find of places) {
+      const answer = normalizeAnswer(find(text) ?? "");
+      if (answer !== "") return answer;
+    }
+    return null;
+  };
+}
+
+/**
+ * Plain numbers in one form ("1,000" = "1000", "$13." = "13", "13.0" = "13", ".5" = "0.5", "-0" = "0"), by characters
+ * and not by value, so that no digit of a long number is lost. Other text keeps its letters; blanks are folded.
+ */
+export function normalizeAnswer(answer: string): string {
+  let text = answer.replace(/\s+/g, " ").trim();
+  for (let before = ""; before !== text; ) {
+    before = text;
+    text = text
+      .replace(/^\*\*([^*]*)\*\*$/, "$1")
+      .replace(/^\$([^$]*)\$$/, "$1")
+      .replace(/^\\\(((?:(?!\\[()]).)*)\\\)$/, "$1")
+      .trim();
+    let end = text.length;
+    while (text[end - 1] === ".") end--;
+    text = text.slice(0, end).trimEnd();
+  }
+  const number = /^([+-]?)\\?\$?((?:\d{1,3}(?:,\d{3})+|\d+)?)(?:\.(\d+))?$/.exec(text);
+  if (!number || (!number[2] && !number[3])) return text;
+  const whole = (number[2] ?? "").replaceAll(",", "").replace(/^0+/, "") || "0";
+  const fraction = (number[3] ?? "").replace(/0+$/, "");
+  const digits = fraction === "" ? whole : `${whole}.${fraction}`;
+  return number[1] === "-" && digits !== "0" ? `-${digits}` : digits;
+}
+
+function lastPrefixed(text: string, prefix: string): string | undefined {
+  const line = text.split("\n").findLast((line) => line.trimStart().startsWith(prefix));
+  return line?.trimStart().slice(prefix.length);
+}
+
+function lastBoxed(text: string): string | undefined {
+  const opening = "\\boxed{";
+  const start = text.lastIndexOf(opening);
+  if (start < 0) return undefined;
+  const from = start + opening.length;
+  let depth = 1;
+  for (let at = from; at < text.length; at++) {
+    if (text[at] === "\\") at++; // an escaped brace is a character of the answer
+    else if (text[at] === "{") depth++;
+    else if (text[at] === "}" && --depth === 0) return text.slice(from, at);
+  }
+  return undefined; // never closed: the text was cut off
+}
+
+function lastHashed(text: string): string | undefined {
+  return [...text.matchAll(/^[ \t]*####(.*)$/gm)].at(-1)?.[1];
+}
+
+/** Up to the end of the sentence: a dot inside a number or a word ends none. */
+function lastStated(text: string): string | undefined {
+  return [...text.matchAll(/\bthe (?:final )?answer is\b:?\s*(.+?)(?=\.(?:\s|$)|\n|$)/gi)].at(-1)?.[1];
+}

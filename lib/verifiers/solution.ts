@@ -1,0 +1,46 @@
+/**
+ * What a search leaves behind: solutions, out of branches.
+ *
+ * Owns: reading a branch's text, final answer and score off for good; which branches are worth reading.
+ * Must not know: strategies, how solutions are ranked.
+ */
+import type { Branch, FinishReason, Step } from "../engine/search-tree.js";
+import { aggregate, type Aggregation } from "./aggregation.js";
+
+export interface Solution {
+  readonly text: string;
+  readonly steps: readonly Step[];
+  /** The final answer; null where the text has none. */
+  readonly answer: string | null;
+  /** The steps' scores aggregated, in [0, 1]; null without a verifier or if a deadline came before the score. */
+  readonly score: number | null;
+  /** False for a partial solution: there are such only where the search ended before any was whole. */
+  readonly finished: boolean;
+  readonly finishReason: FinishReason | null;
+}
+
+/** Reads the final answer off a solution's text; null if there is none. */
+export type AnswerOf = (text: string) => string | null;
+
+/** The whole solutions among the branches; all of them if none is whole. `aggregation` is null where nobody scored. */
+export function solutionsOf(branches: readonly Branch[], answerOf: AnswerOf, aggregation: Aggregation | null): Solution[] {
+  const whole = branches.filter((branch) => branch.finished);
+  return (whole.length > 0 ? whole : branches).map((branch) => ({
+    text: branch.text,
+    steps: branch.steps,
+    answer: answerOf(branch.text),
+    score: aggregation === null ? null : scoreOf(branch, aggregation),
+    finished: branch.finished,
+    finishReason: branch.finishReason,
+  }));
+}
+
+/**
+ * The branch's aggregated score. A partial solution is judged by what was scored of it: a deadline in mid-step would
+ * otherwise make all partial solutions equal. A whole one is not: the step that matters most would be missing.
+ */
+export function scoreOf(branch: Branch, aggregation: Aggregation): number | null {
+  const scores = branch.steps.map((step) => step.score);
+  while (!branch.finished && scores.at(-1) === null) scores.pop();
+  return aggregate(scores, aggregation);
+}
