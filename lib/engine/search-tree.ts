@@ -46,7 +46,7 @@ export interface ExtendOptions {
   /** Steps to write before completing; Infinity writes the solution to its end. Default 1. */
   readonly steps?: number;
   /** Overrides the tree's temperature for this call; 0 is greedy. */
-  readonly temperature?: number;
+  readonly temperature?: number | undefined;
   /** Score each step as soon as it ends, while other branches still decode. Default false. */
   readonly score?: boolean;
 }

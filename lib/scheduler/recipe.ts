@@ -5,6 +5,7 @@
  * Must not know: strategies, the engine's insides.
  */
 import type { ModelInfo } from "../engine/addon.js";
+import { aggregations, type Aggregation } from "../verifiers/aggregation.js";
 
 export interface Recipe {
   /** The generator's prompt; `{question}` stands for the question. */
@@ -29,6 +30,13 @@ export function recipeOf(model: ModelInfo): Recipe {
     answerPrefix: own["answer_prefix"] ?? usual.answerPrefix,
     stop: [],
   };
+}
+
+/** How a verifier's step scores become one: as its GGUF says; else by its reading. */
+export function aggregationOf({ recipe }: ModelInfo): Aggregation {
+  const own = aggregations.find((name) => name === recipe["verifier.aggregation"]);
+  // One unlikely step spoils a solution; the likelihood of the last says little about the others.
+  return own ?? (recipe["verifier.reading"] === "tag" ? "last" : "min");
 }
 
 export function promptFor(question: string, template: string): string {

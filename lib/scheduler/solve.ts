@@ -13,7 +13,7 @@ import { parseOptions, ThinkTreeError } from "../errors.js";
 import { strategyWithin, type RoundReport, type Strategy } from "../strategies/index.js";
 import { answerExtractor } from "../verifiers/answer.js";
 import type { Candidate } from "../verifiers/selection.js";
-import { promptFor, recipeOf } from "./recipe.js";
+import { aggregationOf, promptFor, recipeOf } from "./recipe.js";
 
 /** Hard caps on one search. */
 export interface Budget {
@@ -122,6 +122,7 @@ export async function solve(engine: EngineCore, question: string, options: Solve
   let ledger: Ledger | undefined;
   try {
     const candidates = await strategy.search(tree, {
+      aggregation: verifier && aggregationOf(verifier),
       answerOf: answerExtractor({ answerPrefix: recipe.answerPrefix }),
       ...(options.onProgress && { onRound: reporter(tree.ledger.bind(tree), options.onProgress) }),
     });

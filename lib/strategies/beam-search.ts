@@ -6,6 +6,7 @@
  * writes more than n steps.
  */
 import type { Branch, SearchTree } from "../engine/search-tree.js";
+import type { Aggregation } from "../verifiers/aggregation.js";
 import { compareScores, rankByWeightedScore } from "../verifiers/selection.js";
 import { scoreOf, solutionsOf } from "../verifiers/solution.js";
 import { checkBeam, type BeamOptions, type BeamSettings } from "./options.js";
@@ -18,9 +19,9 @@ export function beamSearch(options: BeamOptions): Strategy {
     name: "beam",
     options: { ...settings },
     generations: settings.n,
-    async search(tree, { answerOf, onRound }) {
-      const ended = await growBeams(tree, settings, onRound);
-      return rankByWeightedScore(solutionsOf(ended, answerOf, settings.aggregation));
+    async search(tree, { answerOf, onRound, aggregation }) {
+      const ended = await growBeams(tree, settings, onRound, scored(aggregation));
+      return rankByWeightedScore(solutionsOf(ended, answerOf, aggregation));
     },
   });
 }
@@ -28,12 +29,16 @@ export function beamSearch(options: BeamOptions): Strategy {
 /** What each branch is worth to the search: a score in [0, 1], or null if unknown. The branches are scored already. */
 export type Appraise = (tree: SearchTree, branches: readonly Branch[]) => Promise<(number | null)[]>;
 
+export function scored(aggregation: Aggregation): Appraise {
+  return (_, branches) => Promise.resolve(branches.map((branch) => scoreOf(branch, aggregation)));
+}
+
 /** The search itself, up to the choice: every branch that ended, whole or stuck, and those still growing at the end. */
 export async function growBeams(
   tree: SearchTree,
-  { n, beamWidth, aggregation, maxRounds, ...sampling }: BeamSettings,
+  { n, beamWidth, maxRounds, temperature }: BeamSettings,
   onRound: SearchContext["onRound"],
-  appraise: Appraise = async (_, branches) => branches.map((branch) => scoreOf(branch, aggregation)),
+  appraise: Appraise,
 ): Promise<Branch[]> {
   const keep = n / beamWidth;
   const ended: Branch[] = [];
@@ -41,7 +46,7 @@ export async function growBeams(
   let standing: Beam[] = [];
   let growing = tree.fork(tree.root, n);
   for (let round = 1; growing.length > 0; round++) {
-    await tree.extend(growing, { ...sampling, score: true });
+    await tree.extend(growing, { temperature, score: true });
     await tree.score(growing);
     const values = await appraise(tree, growing);
 

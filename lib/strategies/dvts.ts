@@ -9,25 +9,26 @@
  */
 import { compareScores, rankByWeightedScore } from "../verifiers/selection.js";
 import { solutionsOf } from "../verifiers/solution.js";
-import { growBeams } from "./beam-search.js";
+import { growBeams, scored } from "./beam-search.js";
 import { checkBeam, type BeamOptions } from "./options.js";
 import { defineStrategy, type RoundReport, type Strategy } from "./strategy.js";
 
 /** @throws {ThinkTreeError} INVALID_OPTION */
 export function dvts(options: BeamOptions): Strategy {
   const settings = checkBeam(options);
-  const { n, beamWidth, aggregation } = settings;
+  const { n, beamWidth } = settings;
   return defineStrategy({
     name: "dvts",
     options: { ...settings },
     generations: n,
-    async search(tree, { answerOf, onRound }) {
+    async search(tree, { answerOf, onRound, aggregation }) {
       const reports = new Map<number, RoundReport>();
+      const report = (subtree: number) => (latest: RoundReport) => {
+        reports.set(subtree, latest);
+        onRound?.(together([...reports.values()]));
+      };
       const subtrees = Array.from({ length: n / beamWidth }, (_, subtree) =>
-        growBeams(tree, { ...settings, n: beamWidth }, (report) => {
-          reports.set(subtree, report);
-          onRound?.(together([...reports.values()]));
-        }),
+        growBeams(tree, { ...settings, n: beamWidth }, report(subtree), scored(aggregation)),
       );
       const ended = (await Promise.all(subtrees)).flat();
       return rankByWeightedScore(solutionsOf(ended, answerOf, aggregation));

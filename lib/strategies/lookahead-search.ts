@@ -8,7 +8,7 @@
 import { rankByWeightedScore } from "../verifiers/selection.js";
 import { scoreOf, solutionsOf } from "../verifiers/solution.js";
 import type { Aggregation } from "../verifiers/aggregation.js";
-import { growBeams, type Appraise } from "./beam-search.js";
+import { growBeams, scored, type Appraise } from "./beam-search.js";
 import { checkBeam, checkCount, type BeamOptions } from "./options.js";
 import { canGrow, defineStrategy, type Strategy } from "./strategy.js";
 
@@ -25,10 +25,10 @@ export function lookaheadSearch(options: LookaheadOptions): Strategy {
     name: "lookahead",
     options: { ...settings, lookahead },
     generations: settings.n * (lookahead + 1),
-    async search(tree, { answerOf, onRound }) {
-      const appraise = lookahead > 0 ? rollOut(lookahead, settings.aggregation) : undefined;
+    async search(tree, { answerOf, onRound, aggregation }) {
+      const appraise = lookahead > 0 ? rollOut(lookahead, aggregation) : scored(aggregation);
       const ended = await growBeams(tree, settings, onRound, appraise);
-      return rankByWeightedScore(solutionsOf(ended, answerOf, settings.aggregation));
+      return rankByWeightedScore(solutionsOf(ended, answerOf, aggregation));
     },
   });
 }

@@ -18,7 +18,7 @@ export interface SamplingOptions {
 }
 
 export interface ScoredSamplingOptions extends SamplingOptions {
-  /** How the scores of a solution's steps become one. Default "last". */
+  /** How the scores of a solution's steps become one. Default: the verifier's own. */
   readonly aggregation?: Aggregation;
 }
 
@@ -29,14 +29,14 @@ export interface BeamOptions extends ScoredSamplingOptions {
   readonly maxRounds?: number;
 }
 
-export type BeamSettings = Required<Omit<BeamOptions, "temperature">> & Pick<BeamOptions, "temperature">;
+export type BeamSettings = BeamOptions & Required<Pick<BeamOptions, "maxRounds">>;
 
 export function checkSampling({ n, temperature }: SamplingOptions): SamplingOptions {
   return { n: checkCount("n", n), ...checkTemperature(temperature) };
 }
 
-export function checkScoredSampling(options: ScoredSamplingOptions): SamplingOptions & { aggregation: Aggregation } {
-  return { ...checkSampling(options), aggregation: checkAggregation(options.aggregation ?? "last") };
+export function checkScoredSampling(options: ScoredSamplingOptions): ScoredSamplingOptions {
+  return { ...checkSampling(options), ...checkAggregation(options.aggregation) };
 }
 
 export function checkBeam(options: BeamOptions): BeamSettings {
@@ -68,8 +68,9 @@ function checkTemperature(value: unknown): { temperature?: number } {
   throw invalid(`temperature must be a finite number, 0 or more; got ${show(value)}`);
 }
 
-function checkAggregation(value: unknown): Aggregation {
-  if (aggregations.includes(value as Aggregation)) return value as Aggregation;
+function checkAggregation(value: unknown): { aggregation?: Aggregation } {
+  if (value === undefined) return {};
+  if (aggregations.includes(value as Aggregation)) return { aggregation: value as Aggregation };
   throw invalid(`aggregation must be one of ${aggregations.join(", ")}; got ${show(value)}`);
 }
 

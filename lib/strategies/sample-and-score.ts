@@ -4,18 +4,19 @@
  * Owns: the sampling. Must not know: how a solution is chosen.
  */
 import type { SearchTree } from "../engine/search-tree.js";
+import type { Aggregation } from "../verifiers/aggregation.js";
 import { compareScores } from "../verifiers/selection.js";
 import { solutionsOf, type Solution } from "../verifiers/solution.js";
-import type { checkScoredSampling } from "./options.js";
+import type { ScoredSamplingOptions } from "./options.js";
 import type { SearchContext } from "./strategy.js";
 
 export async function sampleAndScore(
   tree: SearchTree,
-  { answerOf, onRound }: SearchContext,
-  { n, aggregation, ...sampling }: ReturnType<typeof checkScoredSampling>,
+  { answerOf, onRound, aggregation }: SearchContext & { aggregation: Aggregation },
+  { n, temperature }: ScoredSamplingOptions,
 ): Promise<Solution[]> {
   const branches = tree.fork(tree.root, n);
-  await tree.extend(branches, { ...sampling, steps: Infinity, score: true });
+  await tree.extend(branches, { temperature, steps: Infinity, score: true });
   await tree.score(branches);
   const solutions = solutionsOf(branches, answerOf, aggregation);
   const bestScore = solutions.map(({ score }) => score).sort(compareScores)[0] ?? null;

@@ -5,6 +5,7 @@
  * Must not know: any one strategy, tokens, KV cells, sequences.
  */
 import type { Branch, SearchTree } from "../engine/search-tree.js";
+import type { Aggregation } from "../verifiers/aggregation.js";
 import type { Candidate } from "../verifiers/selection.js";
 import type { AnswerOf } from "../verifiers/solution.js";
 import { ScopedTree } from "./scoped-tree.js";
@@ -26,6 +27,8 @@ export interface Strategy {
 
 export interface SearchContext {
   readonly answerOf: AnswerOf;
+  /** The verifier's own, for strategies that were not told one. Default "last". */
+  readonly aggregation?: Aggregation | undefined;
   /** Called after every round: each time the growing branches have written and been scored. */
   readonly onRound?: (round: RoundReport) => void;
 }
@@ -41,15 +44,22 @@ export interface RoundReport {
   readonly bestScore: number | null;
 }
 
+/** What `defineStrategy` is given: in the context, the aggregation is settled. */
+interface StrategyParts extends Omit<Strategy, "search"> {
+  readonly options: Readonly<Record<string, unknown>> & { readonly aggregation?: Aggregation };
+  search(tree: SearchTree, context: SearchContext & { aggregation: Aggregation }): Promise<Candidate[]>;
+}
+
 /** A strategy out of its parts. `search` need not release what it holds at its end. */
-export function defineStrategy(parts: Strategy): Strategy {
+export function defineStrategy(parts: StrategyParts): Strategy {
   return Object.freeze({
     ...parts,
     options: Object.freeze({ ...parts.options }),
     async search(tree: SearchTree, context: SearchContext) {
       const scope = new ScopedTree(tree);
       try {
-        return await parts.search(scope, context);
+        const aggregation = parts.options.aggregation ?? context.aggregation ?? "last";
+        return await parts.search(scope, { ...context, aggregation });
       } finally {
         await scope.close();
       }

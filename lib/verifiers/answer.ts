@@ -33,7 +33,7 @@ export function answerExtractor({ answerPrefix }: AnswerOptions = {}): AnswerOf 
  */
 export function normalizeAnswer(answer: string): string {
   let text = answer.replace(/\s+/g, " ").trim();
-  for (let before = ""; before !== text; ) {
+  for (let before = ""; before !== text;) {
     before = text;
     text = text
       .replace(/^\*\*([^*]*)\*\*$/, "$1")
@@ -64,7 +64,8 @@ function lastBoxed(text: string): string | undefined {
   const from = start + opening.length;
   let depth = 1;
   for (let at = from; at < text.length; at++) {
-    if (text[at] === "\\") at++; // an escaped brace is a character of the answer
+    if (text[at] === "\\")
+      at++; // an escaped brace is a character of the answer
     else if (text[at] === "{") depth++;
     else if (text[at] === "}" && --depth === 0) return text.slice(from, at);
   }

@@ -23,7 +23,11 @@ export interface Solution {
 export type AnswerOf = (text: string) => string | null;
 
 /** The whole solutions among the branches; all of them if none is whole. `aggregation` is null where nobody scored. */
-export function solutionsOf(branches: readonly Branch[], answerOf: AnswerOf, aggregation: Aggregation | null): Solution[] {
+export function solutionsOf(
+  branches: readonly Branch[],
+  answerOf: AnswerOf,
+  aggregation: Aggregation | null,
+): Solution[] {
   const whole = branches.filter((branch) => branch.finished);
   return (whole.length > 0 ? whole : branches).map((branch) => ({
     text: branch.text,

@@ -162,8 +162,8 @@ void Generator::sample(EngineStats & stats) {
     for (const Ready & r : ready) {
         const Branch & branch = *r.job->branch;
         const auto position = static_cast<uint32_t>(lane_->forest[end_of(*r.job)].end());
-        const double uniform = uniform_at(branch.key, position);
-        apply(*r.job, sampler_.sample({r.logits, n_vocab}, r.job->sampler, uniform));
+        const std::span<const float> row(r.logits, n_vocab);
+        apply(*r.job, sampler_.sample(row, r.job->sampler, uniform_at(branch.key, position)));
     }
     // Cursors that stay where a row was computed will want it when they go on.
     for (const Ready & r : ready) {
@@ -187,10 +187,12 @@ void Generator::apply(Job & job, const Sample & sample) {
         return finish(job, FinishReason::length);
     }
 
+    const bool ended = lane_->model->is_end(sample.token);
+    if (job.peeking && !ended) return finish(job, FinishReason::step);  // the branch will draw it again when it goes on
     ++search.generated;
     ++job.tokens;
     job.log_probability += static_cast<double>(sample.log_probability);
-    if (lane_->model->is_end(sample.token)) return finish(job, FinishReason::end);
+    if (ended) return finish(job, FinishReason::end);
 
     if (job.growing) {
         forest.append(job.growing.id(), sample.token);
@@ -211,7 +213,10 @@ void Generator::apply(Job & job, const Sample & sample) {
     if (rules.delimiter.empty() || job.text.find(rules.delimiter) == std::string::npos || is_blank(job.text)) return;
     if (!rules.final_prefix.empty() && job.text.starts_with(rules.final_prefix)) return finish(job, FinishReason::end);
     end_step(job);
-    if (--job.steps_left == 0) finish(job, FinishReason::step);
+    if (--job.steps_left > 0) return;
+    // Where a prefix marks the last step, this one is not it.
+    job.peeking = rules.final_prefix.empty();
+    if (!job.peeking) finish(job, FinishReason::step);
 }
 
 // What the job has written becomes a step, and its branch stands there.

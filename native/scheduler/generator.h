@@ -51,6 +51,10 @@ private:
         uint32_t tokens = 0;
         double log_probability = 0;
         std::vector<StepResult> written;
+        // All steps are written. If the branch draws the end token next, they are a whole solution and not one that
+        // would have to be extended, and be forked, to say nothing more. Forks from here will sample from the same row,
+        // so that looking costs a survivor nothing.
+        bool peeking = false;
         bool planned = false;
         bool suspect = false;  // was in a batch that failed: runs alone until cleared
         bool done = false;

@@ -20,7 +20,7 @@ inline std::vector<Test> & tests() {
     return all;
 }
 
-inline std::atomic<int> failures{0}; // of the test that is running
+inline std::atomic<int> failures{0};  // of the test that is running
 
 struct Registration {
     Registration(const char * name, void (*run)()) { tests().push_back({name, run}); }
@@ -28,7 +28,7 @@ struct Registration {
 
 inline void fail(const char * file, int line, const std::string & what) {
     ++failures;
-    std::ostringstream message; // one write, so that threads do not interleave
+    std::ostringstream message;  // one write, so that threads do not interleave
     message << "    " << file << ":" << line << ": " << what << "\n";
     std::cout << message.str();
 }
@@ -41,14 +41,14 @@ void check_eq(const Actual & actual, const Expected & expected, const char * tex
     fail(file, line, what.str());
 }
 
-} // namespace harness
+}  // namespace harness
 
-#define TEST(name)                                                                                                     \
-    static void test_##name();                                                                                         \
-    static const harness::Registration registration_##name(#name, test_##name);                                        \
+#define TEST(name)                                                              \
+    static void test_##name();                                                  \
+    static const harness::Registration registration_##name(#name, test_##name); \
     static void test_##name()
-#define CHECK(expression)                                                                                              \
-    do {                                                                                                               \
-        if (!(expression)) harness::fail(__FILE__, __LINE__, #expression);                                             \
+#define CHECK(expression)                                                  \
+    do {                                                                   \
+        if (!(expression)) harness::fail(__FILE__, __LINE__, #expression); \
     } while (false)
 #define CHECK_EQ(actual, expected) harness::check_eq((actual), (expected), #actual, __FILE__, __LINE__)

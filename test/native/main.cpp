@@ -16,8 +16,8 @@ static bool passes(const harness::Test & test) {
 
 int main(int argc, char ** argv) {
     const std::string filter = argc > 1 ? argv[1] : "";
-    int               passed = 0;
-    int               failed = 0;
+    int passed = 0;
+    int failed = 0;
     for (const auto & test : harness::tests()) {
         if (std::string(test.name).find(filter) == std::string::npos) continue;
         const bool ok = passes(test);

@@ -9,7 +9,11 @@ const widths = (tree: ToyTree) => tree.calls.filter((call) => call.call === "ext
 
 /** Many first steps, each with its own score, so that it is plain which were kept. */
 const scoreOfStep = (text: string) => Number(/^s(\d+)/.exec(text)![1]) / 1000;
-const manySteps: ToyStep[] = Array.from({ length: 1000 }, (_, i) => ({ text: `s${i}\n`, score: i / 1000, then: chain(3) }));
+const manySteps: ToyStep[] = Array.from({ length: 1000 }, (_, i) => ({
+  text: `s${i}\n`,
+  score: i / 1000,
+  then: chain(3),
+}));
 
 describe("beamSearch", () => {
   it("finds a path that best-of-N misses at the same n", async () => {
@@ -61,7 +65,10 @@ describe("beamSearch", () => {
 
     it("compete in later rounds with the score they ended with", async () => {
       // Ends at once with 0.6, or goes on: 0.7 first, then a step that is worse than the whole solution.
-      const steps = [right(0.6), { text: "on\n", score: 0.7, then: [{ text: "worse\n", score: 0.5, then: [wrong(0.9)] }] }];
+      const steps = [
+        right(0.6),
+        { text: "on\n", score: 0.7, then: [{ text: "worse\n", score: 0.5, then: [wrong(0.9)] }] },
+      ];
       for (let seed = 1; seed <= 20; seed++) {
         // Four places; in round one branches that go on take them first, in round two whole solutions win them back.
         const { tree } = await solve(beamSearch({ n: 8, beamWidth: 2 }), steps, { seed });
@@ -84,7 +91,10 @@ describe("beamSearch", () => {
 
   describe("a length stop", () => {
     it("is not an end: a lower-scored whole solution is the answer", async () => {
-      const steps = [right(0.3), { text: "long\n", score: 0.9, then: [{ text: "longer\n", score: 0.9, tokens: 5, then: [wrong(0.9)] }] }];
+      const steps = [
+        right(0.3),
+        { text: "long\n", score: 0.9, then: [{ text: "longer\n", score: 0.9, tokens: 5, then: [wrong(0.9)] }] },
+      ];
       const { candidates } = await solve(beamSearch({ n: 8, beamWidth: 4 }), steps, { maxLength: 4 });
       expect(candidates.every(({ finished, answer }) => finished && answer === "right")).toBe(true);
     });
@@ -112,7 +122,11 @@ describe("beamSearch", () => {
 
   it("ends after maxRounds with what there is", async () => {
     const { tree, candidates, rounds } = await solve(beamSearch({ n: 4, beamWidth: 2, maxRounds: 3 }), chain(9));
-    expect(rounds.map(({ round, live }) => [round, live])).toEqual([[1, 4], [2, 4], [3, 0]]);
+    expect(rounds.map(({ round, live }) => [round, live])).toEqual([
+      [1, 4],
+      [2, 4],
+      [3, 0],
+    ]);
     expect(tree.stepsWritten).toBe(12);
     expect(candidates).toHaveLength(4);
     expect(candidates[0]).toMatchObject({ finished: false, finishReason: "step", text: "on\non\non\n" });

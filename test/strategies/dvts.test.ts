@@ -51,7 +51,10 @@ describe("dvts", () => {
   it("stops every subtree when one fails", async () => {
     const endless = (): readonly ToyStep[] => [{ text: "on\n", then: endless }];
     for (let n = 1; n < 20; n++) {
-      const failing = solve(dvts({ n: 12, beamWidth: 3, maxRounds: 1000 }), endless, { delaySeed: n, failOn: { call: "extend", n } });
+      const failing = solve(dvts({ n: 12, beamWidth: 3, maxRounds: 1000 }), endless, {
+        delaySeed: n,
+        failOn: { call: "extend", n },
+      });
       await expect(failing).rejects.toMatchObject({ code: "DECODE_FAILED" });
     }
   });

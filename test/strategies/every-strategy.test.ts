@@ -60,29 +60,46 @@ describe("every strategy", () => {
   it("ends with what there is when the tokens are spent", async () => {
     const budget = fc.integer({ min: 0, max: 60 });
     await fc.assert(
-      fc.asyncProperty(anyStrategy, fc.oneof(anyToy(), fc.constant(endless)), seed, budget, fc.nat(), async (strategy, steps, seed, tokenBudget, delaySeed) => {
-        const { tree, candidates } = await solve(strategy, steps, { seed, tokenBudget, delaySeed });
-        expect(tree.tokens).toBeLessThanOrEqual(tokenBudget);
-        expect(tree.idleExtends).toBeLessThanOrEqual(strategy.generations);
-        expect(tree.live).toBe(0);
-        expect(candidates.length).toBeGreaterThan(0);
-        expect(new Set(candidates.map(({ finished }) => finished)).size).toBe(1);
-        expect(candidates[0]!.finished).toBe(strategy.name === "lookahead" ? candidates[0]!.finished : tree.wholeTexts.length > 0);
-      }),
+      fc.asyncProperty(
+        anyStrategy,
+        fc.oneof(anyToy(), fc.constant(endless)),
+        seed,
+        budget,
+        fc.nat(),
+        async (strategy, steps, seed, tokenBudget, delaySeed) => {
+          const { tree, candidates } = await solve(strategy, steps, { seed, tokenBudget, delaySeed });
+          expect(tree.tokens).toBeLessThanOrEqual(tokenBudget);
+          expect(tree.idleExtends).toBeLessThanOrEqual(strategy.generations);
+          expect(tree.live).toBe(0);
+          expect(candidates.length).toBeGreaterThan(0);
+          expect(new Set(candidates.map(({ finished }) => finished)).size).toBe(1);
+          expect(candidates[0]!.finished).toBe(
+            strategy.name === "lookahead" ? candidates[0]!.finished : tree.wholeTexts.length > 0,
+          );
+        },
+      ),
     );
   });
 
   it("ends with what there is when the deadline passes, scored or not", async () => {
     await fc.assert(
-      fc.asyncProperty(anyStrategy, fc.oneof(anyToy(), fc.constant(endless)), seed, fc.nat(60), async (strategy, steps, seed, deadline) => {
-        const { tree, candidates } = await solve(strategy, steps, { seed, deadline });
-        expect(tree.live).toBe(0);
-        expect(tree.idleExtends).toBeLessThanOrEqual(2 * strategy.generations);
-        expect(candidates.length).toBeGreaterThan(0);
-        expect(candidates.every(({ weight }) => Number.isFinite(weight))).toBe(true);
-        const sameAnswer = candidates.filter(({ answer }) => answer === candidates[0]!.answer);
-        expect(sameAnswer.map(({ score }) => score)).toEqual(sameAnswer.map(({ score }) => score).sort(compareScores));
-      }),
+      fc.asyncProperty(
+        anyStrategy,
+        fc.oneof(anyToy(), fc.constant(endless)),
+        seed,
+        fc.nat(60),
+        async (strategy, steps, seed, deadline) => {
+          const { tree, candidates } = await solve(strategy, steps, { seed, deadline });
+          expect(tree.live).toBe(0);
+          expect(tree.idleExtends).toBeLessThanOrEqual(2 * strategy.generations);
+          expect(candidates.length).toBeGreaterThan(0);
+          expect(candidates.every(({ weight }) => Number.isFinite(weight))).toBe(true);
+          const sameAnswer = candidates.filter(({ answer }) => answer === candidates[0]!.answer);
+          expect(sameAnswer.map(({ score }) => score)).toEqual(
+            sameAnswer.map(({ score }) => score).sort(compareScores),
+          );
+        },
+      ),
     );
   });
 
@@ -97,18 +114,33 @@ describe("every strategy", () => {
   });
 
   it("holds nothing when a call fails, and throws what the tree threw", async () => {
-    const failOn = fc.record({ call: fc.constantFrom("extend" as const, "score" as const), n: fc.integer({ min: 1, max: 12 }) });
+    const failOn = fc.record({
+      call: fc.constantFrom("extend" as const, "score" as const),
+      n: fc.integer({ min: 1, max: 12 }),
+    });
     await fc.assert(
-      fc.asyncProperty(anyStrategy, anyToy(), seed, failOn, fc.nat(), async (strategy, steps, seed, failOn, delaySeed) => {
-        const tree = new ToyTree(steps, { seed, failOn, delaySeed });
-        const error = await strategy.search(tree, { answerOf }).then(() => null, (error: unknown) => error);
-        const calls = tree.calls.filter(({ call }) => call === failOn.call).length;
-        expect(ThinkTreeError.isInstance(error) ? error.code : error).toBe(calls >= failOn.n ? "DECODE_FAILED" : null);
-        expect(tree.live).toBe(0);
-        const written = tree.stepsWritten;
-        await new Promise(setImmediate);
-        expect(tree.stepsWritten).toBe(written);
-      }),
+      fc.asyncProperty(
+        anyStrategy,
+        anyToy(),
+        seed,
+        failOn,
+        fc.nat(),
+        async (strategy, steps, seed, failOn, delaySeed) => {
+          const tree = new ToyTree(steps, { seed, failOn, delaySeed });
+          const error = await strategy.search(tree, { answerOf }).then(
+            () => null,
+            (error: unknown) => error,
+          );
+          const calls = tree.calls.filter(({ call }) => call === failOn.call).length;
+          expect(ThinkTreeError.isInstance(error) ? error.code : error).toBe(
+            calls >= failOn.n ? "DECODE_FAILED" : null,
+          );
+          expect(tree.live).toBe(0);
+          const written = tree.stepsWritten;
+          await new Promise(setImmediate);
+          expect(tree.stepsWritten).toBe(written);
+        },
+      ),
     );
   });
 

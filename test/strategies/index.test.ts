@@ -13,7 +13,8 @@ import {
   type StrategyName,
 } from "../../lib/strategies/index.js";
 
-const invalid = (part: string) => expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(part) });
+const invalid = (part: string) =>
+  expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(part) });
 
 describe("options", () => {
   it.each([0, -1, 1.5, NaN, Infinity, 65_537, "4" as never, undefined as never])("refuse n = %s", (n) => {
@@ -27,19 +28,29 @@ describe("options", () => {
     const beam = { n: 4, beamWidth: 2 };
     expect(() => beamSearch({ ...beam, beamWidth: 0 })).toThrow(invalid("beamWidth must be a whole number from 1"));
     expect(() => beamSearch({ ...beam, maxRounds: 0 })).toThrow(invalid("maxRounds must be a whole number from 1"));
-    expect(() => lookaheadSearch({ ...beam, lookahead: -1 })).toThrow(invalid("lookahead must be a whole number from 0"));
+    expect(() => lookaheadSearch({ ...beam, lookahead: -1 })).toThrow(
+      invalid("lookahead must be a whole number from 0"),
+    );
     expect(() => bestOfN({ n: 1, temperature: -0.1 })).toThrow(invalid("temperature must be"));
     expect(() => bestOfN({ n: 1, temperature: NaN })).toThrow(invalid("temperature must be"));
-    expect(() => bestOfN({ n: 1, aggregation: "max" as never })).toThrow(invalid('last, min, product, mean; got "max"'));
+    expect(() => bestOfN({ n: 1, aggregation: "max" as never })).toThrow(
+      invalid('last, min, product, mean; got "max"'),
+    );
   });
 
   it("say what to do when n is not a multiple of beamWidth", () => {
-    expect(() => beamSearch({ n: 10, beamWidth: 4 })).toThrow(invalid("use n = 8 or 12, or a beamWidth that divides 10"));
+    expect(() => beamSearch({ n: 10, beamWidth: 4 })).toThrow(
+      invalid("use n = 8 or 12, or a beamWidth that divides 10"),
+    );
     expect(() => dvts({ n: 2, beamWidth: 4 })).toThrow(invalid("use n = 4, or a beamWidth that divides 2"));
   });
 
   it("are shown with their defaults", () => {
-    expect(beamSearch({ n: 8, beamWidth: 4 }).options).toEqual({ n: 8, beamWidth: 4, aggregation: "last", maxRounds: 40 });
+    expect(beamSearch({ n: 8, beamWidth: 4 }).options).toEqual({
+      n: 8,
+      beamWidth: 4,
+      maxRounds: 40,
+    });
     expect(majorityVote({ n: 8, temperature: 0.5 }).options).toEqual({ n: 8, temperature: 0.5 });
   });
 });
@@ -65,7 +76,9 @@ describe("strategyByName", () => {
     expect(() => strategyByName("mcts" as StrategyName, { n: 4 })).toThrow(invalid("use one of majority, best-of-n"));
     expect(() => strategyByName("toString" as StrategyName, { n: 4 })).toThrow(invalid("unknown strategy"));
     expect(() => strategyByName("beam", { n: 4, lookahead: 1 })).toThrow(invalid("beam has no lookahead"));
-    expect(() => strategyByName("majority", { n: 4, aggregation: "min" })).toThrow(invalid("majority has no aggregation"));
+    expect(() => strategyByName("majority", { n: 4, aggregation: "min" })).toThrow(
+      invalid("majority has no aggregation"),
+    );
   });
 });
 

@@ -32,7 +32,13 @@ describe("lookaheadSearch", () => {
 
   it("samples the text anew where the greedy rollout would have written another", async () => {
     const steps: ToyStep[] = [
-      { text: "start\n", then: [{ ...wrong(0.5), text: "A: greedy\n", probability: 6 }, { ...right(0.9), probability: 4 }] },
+      {
+        text: "start\n",
+        then: [
+          { ...wrong(0.5), text: "A: greedy\n", probability: 6 },
+          { ...right(0.9), probability: 4 },
+        ],
+      },
     ];
     const { candidates } = await solve(lookaheadSearch({ n: 16, beamWidth: 4, lookahead: 3 }), steps);
     expect(new Set(candidates.map(({ answer }) => answer))).toEqual(new Set(["greedy", "right"]));

@@ -75,7 +75,9 @@ export function anyToy(depth = maxDepth): fc.Arbitrary<ToyStep[]> {
   };
   const end = fc.record({ ...details, text: fc.constantFrom("A: 1\n", "A: 2\n", "A: 3\n", "no answer\n") });
   const step: fc.Arbitrary<ToyStep> =
-    depth === 1 ? end : fc.oneof(end, fc.record({ ...details, text: fc.constantFrom("a\n", "b\n"), then: anyToy(depth - 1) }));
+    depth === 1
+      ? end
+      : fc.oneof(end, fc.record({ ...details, text: fc.constantFrom("a\n", "b\n"), then: anyToy(depth - 1) }));
   return fc.array(step, { minLength: 1, maxLength: 3 });
 }
 

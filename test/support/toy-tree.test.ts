@@ -72,7 +72,10 @@ describe("ToyTree", () => {
 
   it("completes out of order on demand, and fails on demand", async () => {
     const endings = async (delaySeed: number) => {
-      const tree = new ToyTree(Array.from({ length: 99 }, (_, i) => ({ text: `${i} ` })), { delaySeed });
+      const tree = new ToyTree(
+        Array.from({ length: 99 }, (_, i) => ({ text: `${i} ` })),
+        { delaySeed },
+      );
       await tree.extend(fork(tree, 8));
       return tree.wholeTexts.join("");
     };

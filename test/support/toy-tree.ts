@@ -173,7 +173,13 @@ export class ToyTree implements SearchTree {
     if (room <= 0) return "length";
     const choices = typeof branch.next === "function" ? branch.next() : (branch.next ?? []);
     const total = choices.reduce((sum, { probability = 1 }) => sum + probability, 0);
-    const { text, probability = 1, score = 0.5, tokens = 1, then } = greedy
+    const {
+      text,
+      probability = 1,
+      score = 0.5,
+      tokens = 1,
+      then,
+    } = greedy
       ? choices.reduce((a, b) => ((b.probability ?? 1) > (a.probability ?? 1) ? b : a))
       : draw(choices, total * uniform(mix(branch.stream, branch.path.length)));
 

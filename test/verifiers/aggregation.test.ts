@@ -25,13 +25,16 @@ describe("aggregate", () => {
   it("is unknown where a score it needs is unknown", () => {
     for (const aggregation of aggregations) expect(aggregate([0.3, null], aggregation)).toBeNull();
     expect(aggregate([null, 0.3], "last")).toBe(0.3);
-    for (const aggregation of ["min", "product", "mean"] as const) expect(aggregate([null, 0.3], aggregation)).toBeNull();
+    for (const aggregation of ["min", "product", "mean"] as const)
+      expect(aggregate([null, 0.3], aggregation)).toBeNull();
   });
 
   it("stays in [0, 1], with product <= min <= mean, and min <= last", () => {
     fc.assert(
       fc.property(fc.array(score, { minLength: 1, maxLength: 50 }), (scores) => {
-        const [last, min, product, mean] = (["last", "min", "product", "mean"] as const).map((a) => aggregate(scores, a)!);
+        const [last, min, product, mean] = (["last", "min", "product", "mean"] as const).map((a) =>
+          aggregate(scores, a)!,
+        );
         for (const value of [last!, min!, product!, mean!]) {
           expect(value).toBeGreaterThanOrEqual(0);
           expect(value).toBeLessThanOrEqual(1 + 1e-12);
@@ -45,11 +48,17 @@ describe("aggregate", () => {
 
   it("never falls when a score rises", () => {
     fc.assert(
-      fc.property(fc.array(score, { minLength: 1 }), fc.nat(), score, anyAggregation, (scores, at, other, aggregation) => {
-        const index = at % scores.length;
-        const raised = scores.with(index, Math.max(scores[index]!, other));
-        expect(aggregate(raised, aggregation)!).toBeGreaterThanOrEqual(aggregate(scores, aggregation)! - 1e-12);
-      }),
+      fc.property(
+        fc.array(score, { minLength: 1 }),
+        fc.nat(),
+        score,
+        anyAggregation,
+        (scores, at, other, aggregation) => {
+          const index = at % scores.length;
+          const raised = scores.with(index, Math.max(scores[index]!, other));
+          expect(aggregate(raised, aggregation)!).toBeGreaterThanOrEqual(aggregate(scores, aggregation)! - 1e-12);
+        },
+      ),
     );
   });
 

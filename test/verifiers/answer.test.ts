@@ -43,11 +43,28 @@ describe("answerExtractor", () => {
   });
 
   it("takes any text without throwing, and gives no empty answer", () => {
-    const pieces = fc.constantFrom("A:", "\\boxed{", "{", "}", "\\", "the answer is ", "####", "\n", " ", "13", ".", "$", "x");
+    const pieces = fc.constantFrom(
+      "A:",
+      "\\boxed{",
+      "{",
+      "}",
+      "\\",
+      "the answer is ",
+      "####",
+      "\n",
+      " ",
+      "13",
+      ".",
+      "$",
+      "x",
+    );
     fc.assert(
-      fc.property(fc.array(pieces).map((all) => all.join("")), (text) => {
-        for (const answerOf of [embedded, general]) expect(answerOf(text)).not.toBe("");
-      }),
+      fc.property(
+        fc.array(pieces).map((all) => all.join("")),
+        (text) => {
+          for (const answerOf of [embedded, general]) expect(answerOf(text)).not.toBe("");
+        },
+      ),
     );
   });
 
@@ -93,7 +110,12 @@ describe("normalizeAnswer", () => {
 
   it("gives equal numbers one form, and different numbers different ones", () => {
     const number = fc.integer({ min: -1e9, max: 1e9 });
-    const spelling = fc.constantFrom(String, (n: number) => n.toLocaleString("en-US"), (n: number) => `${n}.00`, (n: number) => ` ${n}. `);
+    const spelling = fc.constantFrom(
+      String,
+      (n: number) => n.toLocaleString("en-US"),
+      (n: number) => `${n}.00`,
+      (n: number) => ` ${n}. `,
+    );
     fc.assert(
       fc.property(number, number, spelling, spelling, (a, b, spellA, spellB) => {
         expect(normalizeAnswer(spellA(a)) === normalizeAnswer(spellB(b))).toBe(a === b);
@@ -103,8 +125,10 @@ describe("normalizeAnswer", () => {
   });
 
   it("changes nothing the second time", () => {
-    fc.assert(fc.property(fc.string(), (text) => {
-      expect(normalizeAnswer(normalizeAnswer(text))).toBe(normalizeAnswer(text));
-    }));
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        expect(normalizeAnswer(normalizeAnswer(text))).toBe(normalizeAnswer(text));
+      }),
+    );
   });
 });

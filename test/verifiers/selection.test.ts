@@ -67,7 +67,11 @@ describe("ties", () => {
 
 describe("every ranking", () => {
   it("puts unknown scores last and weighs them 0", () => {
-    expect(texts(rankByScore([solution("1", null, "a"), solution("1", 0, "b"), solution("2", 0.1, "c")]))).toEqual(["c", "b", "a"]);
+    expect(texts(rankByScore([solution("1", null, "a"), solution("1", 0, "b"), solution("2", 0.1, "c")]))).toEqual([
+      "c",
+      "b",
+      "a",
+    ]);
     expect(rankByScore([solution("1", null)])[0]!.weight).toBe(0);
   });
 
@@ -103,7 +107,8 @@ describe("every ranking", () => {
   it("gives an answer more weight with every solution for it", () => {
     fc.assert(
       fc.property(anySolutions, (solutions) => {
-        const weight = (all: readonly Solution[]) => rankByWeightedScore(all).find(({ answer }) => answer === "1")?.weight ?? 0;
+        const weight = (all: readonly Solution[]) =>
+          rankByWeightedScore(all).find(({ answer }) => answer === "1")?.weight ?? 0;
         expect(weight([...solutions, solution("1", 0.5)])).toBeCloseTo(weight(solutions) + 0.5);
       }),
     );

@@ -1,0 +1,31 @@
+/**
+ * Real engines over the fake backend, for tests of everything between the addon and the strategies.
+ *
+ * Owns: usual options. Must not know: what is tested.
+ */
+import { EngineCore } from "../../lib/engine/engine-core.js";
+import type { EngineOptions } from "../../lib/engine/options.js";
+import type { TreeOptions } from "../../lib/engine/tree.js";
+
+type Fake = { fake: Exclude<Extract<EngineOptions["generator"], { fake: unknown }>["fake"], undefined> };
+
+/** A generator and a likelihood verifier that are the same toy. Every decode takes `decodeMicroseconds`, if given. */
+export function loadFake(generator: Fake["fake"] = {}, verifier: Fake["fake"] | null = {}): Promise<EngineCore> {
+  return EngineCore.load({ generator: { fake: generator }, verifier: verifier && { fake: verifier } });
+}
+
+export function treeOptions(options: Partial<TreeOptions> = {}): TreeOptions {
+  return {
+    prompt: "1+2?",
+    verifierPrompt: "1+2?",
+    seed: 7,
+    tokenBudget: undefined,
+    deadlineMs: undefined,
+    maxLength: undefined,
+    delimiter: "\n",
+    finalPrefix: "",
+    stop: [],
+    sampler: { temperature: 1, topK: 0, topP: 1, minP: 0 },
+    ...options,
+  };
+}
