@@ -9,7 +9,7 @@
           "action_name": "cmake",
           "inputs": [],
           "outputs": ["<(module_root_dir)/build/Release/thinktree.node"],
-          "action": ["node", "<(module_root_dir)/scripts/build-native.mjs"]
+          "action": ["node", "<(module_root_dir)/scripts/build-native.mjs", "--gyp"]
         }
       ]
     }

@@ -1,5 +1,5 @@
 // Builds the addon into build/Release through cmake-js:
-//   node scripts/build-native.mjs [--cuda] [--vulkan] [--metal] [--portable] [--llama=CHECKOUT_OR_BUNDLE]
+//   node scripts/build-native.mjs [--cuda] [--vulkan] [--metal] [--portable] [--llama=CHECKOUT_OR_BUNDLE] [-DNAME=VALUE]
 // Choices stay in build/CMakeCache.txt, so a later plain build keeps them; --no-cuda and so on take one back.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
@@ -8,22 +8,26 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { root } from "./files.mjs";
 
-const folder = join(root, "build");
+// node-gyp, which comes through binding.gyp, keeps files of its own in build/.
+const [gyp, flags] = process.argv[2] === "--gyp" ? [true, process.argv.slice(3)] : [false, process.argv.slice(2)];
+const definitions = flags.map(definition);
+const folder = join(root, "build", gyp ? "cmake" : "");
 const cache = join(folder, "CMakeCache.txt");
-
 const cmakeJs = createRequire(import.meta.url).resolve("cmake-js/bin/cmake-js");
-const definitions = process.argv.slice(2).map(definition);
 
 // CMake refuses a build folder that was copied or moved along with the repository.
-if (existsSync(cache) && !readFileSync(cache, "utf8").includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`)) rmSync(cache);
+if (existsSync(cache) && !readFileSync(cache, "utf8").includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${root}\n`))
+  rmSync(cache);
 // Only `configure`: cmake-js's `compile` answers any compile error by wiping build/ and starting over.
-if (definitions.length > 0 || !existsSync(cache)) {
-  await run(process.execPath, [cmakeJs, "configure", "--directory", root, ...definitions]);
+const configured = existsSync(cache) && ["build.ninja", "Makefile"].some((file) => existsSync(join(folder, file)));
+if (definitions.length > 0 || !configured) {
+  await run(process.execPath, [cmakeJs, "configure", "--directory", root, "--out", folder, ...definitions]);
 }
 await run("cmake", ["--build", folder, "--target", "thinktree", "--parallel", String(availableParallelism())]);
 
 /** --cuda → --CDTHINKTREE_CUDA=ON */
 function definition(flag) {
+  if (flag.startsWith("-D")) return `--C${flag.slice(1)}`;
   const [, no, name, value] = /^--(no-)?(cuda|vulkan|metal|portable|llama)(?:=(.*))?$/.exec(flag) ?? [];
   if (name === "llama") return `--CDTHINKTREE_LLAMA_SOURCE=${value ?? ""}`;
   if (name === "portable") return `--CDTHINKTREE_NATIVE=${no ? "ON" : "OFF"}`;

@@ -14,7 +14,14 @@ if (!["none", "address", "thread"].includes(kind)) {
 
 const folder = join(root, "build", `native-tests-${kind}`);
 if (!existsSync(join(folder, "CMakeCache.txt"))) {
-  run("cmake", ["-S", root, "-B", folder, "-DTHINKTREE_LLAMA=OFF", `-DTHINKTREE_SANITIZE=${kind === "none" ? "" : kind}`]);
+  run("cmake", [
+    "-S",
+    root,
+    "-B",
+    folder,
+    "-DTHINKTREE_LLAMA=OFF",
+    `-DTHINKTREE_SANITIZE=${kind === "none" ? "" : kind}`,
+  ]);
 }
 run("cmake", ["--build", folder, "--target", "native_tests", "--parallel", String(availableParallelism())]);
 
@@ -34,6 +41,8 @@ function run(command, args) {
     },
   });
   if (status === 0) return;
-  console.error(`native-tests: ${command} ${error?.message ?? (signal ? `was killed by ${signal}` : `exited with ${status}`)}`);
+  console.error(
+    `native-tests: ${command} ${error?.message ?? (signal ? `was killed by ${signal}` : `exited with ${status}`)}`,
+  );
   process.exit(status || 1);
 }

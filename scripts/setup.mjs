@@ -1,35 +1,34 @@
 // Makes a fresh checkout ready to run: tools, dependencies, addon, TypeScript. Each part is skipped when nothing it
 // depends on has changed, so `npm run demo` and `npm test` call this every time. Needs no installed package itself.
 import { spawnSync } from "node:child_process";
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { root, whenChanged } from "./files.mjs";
 
 const started = Date.now();
-const at = (...path) => join(root, ...path);
-const build = at("build");
+const build = join(root, "build");
 
 requireTools();
 mkdirSync(build, { recursive: true });
-await alone(at("build", "setup.lock"), async () => {
+await alone(join(build, "setup.lock"), async () => {
+  const dependencies = "node_modules/.set-up";
   // Install scripts stay off: nothing needs one, and none may build or download behind our back.
-  await whenChanged(at("node_modules", ".set-up"), [at("package-lock.json")], () =>
-    step("dependencies", "npm", ["ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund"]),
+  await whenChanged(dependencies, ["package-lock.json"], () =>
+    step("dependencies", "npm", "ci", "--ignore-scripts", "--include=dev", "--no-audit", "--no-fund"),
   );
-  const native = ["CMakeLists.txt", "native", "bindings", join("node_modules", ".set-up")];
-  await whenChanged(at("build", "Release", ".set-up"), native.map((path) => at(path)), () =>
-    step("native addon (a few minutes the first time)", process.execPath, [at("scripts", "build-native.mjs")]),
+  await whenChanged("build/Release/.set-up", [dependencies, "CMakeLists.txt", "native", "bindings"], () =>
+    step("native addon (minutes, the first time)", process.execPath, "scripts/build-native.mjs"),
   );
-  const typescript = ["tsconfig.json", "tsconfig.build.json", "lib", join("node_modules", ".set-up")];
-  await whenChanged(at("dist", ".set-up"), typescript.map((path) => at(path)), () =>
-    step("TypeScript", process.execPath, [at("node_modules", "typescript", "bin", "tsc"), "-p", at("tsconfig.build.json")]),
+  await whenChanged("dist/.set-up", [dependencies, "tsconfig.json", "tsconfig.build.json", "lib"], () =>
+    step("TypeScript", process.execPath, "node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"),
   );
 });
 
 function requireTools() {
   const [major, minor] = process.versions.node.split(".").map(Number);
-  if (major < 20 || (major === 20 && minor < 17)) stop(`Node ${process.versions.node} is too old: install Node 20.17 or newer`);
+  if (major < 20 || (major === 20 && minor < 19))
+    stop(`Node ${process.versions.node} is too old: install Node 20.19 or newer`);
   const works = (command) => spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0;
   for (const [tool, commands, debian] of [
     ["a C++ compiler", [process.env.CXX ?? "c++"], "g++"],
@@ -41,7 +40,7 @@ function requireTools() {
   }
 }
 
-function step(name, command, args) {
+function step(name, command, ...args) {
   console.log(`thinktree: ${name}`);
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit" });
   if (status !== 0) stop(`${name} failed${error ? `: ${error.message}` : ""}`);
@@ -50,35 +49,28 @@ function step(name, command, args) {
 
 /** Two set-ups at once would write the same folders: the second waits, and then finds all done. */
 async function alone(lock, work) {
-  const mine = `${lock}.${process.pid}`;
-  writeFileSync(mine, String(process.pid));
-  process.on("exit", () => rmSync(mine, { force: true }));
-  for (let told = false; !taken(); told = true) {
+  for (let told = false; !taken(lock); told = true) {
     if (!told) console.log(`thinktree: another set-up is running; waiting (delete ${lock} if that is wrong)`);
     await setTimeout(200);
   }
   process.on("exit", () => rmSync(lock, { force: true }));
   await work();
+}
 
-  // A link appears whole, with its owner's number in it. One whose owner is gone was left by a set-up that was killed.
-  function taken() {
-    try {
-      linkSync(mine, lock);
-      return true;
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-      if (!ownerLives()) rmSync(lock, { force: true });
-      return false;
-    }
+/** The lock is a link that points at its owner's number: it appears whole. One whose owner was killed is cleared. */
+function taken(lock) {
+  try {
+    symlinkSync(String(process.pid), lock);
+    return true;
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
   }
-  function ownerLives() {
-    try {
-      process.kill(Number(readFileSync(lock, "utf8")), 0);
-      return true;
-    } catch (error) {
-      return error.code === "EPERM";
-    }
+  try {
+    process.kill(Number(readlinkSync(lock)), 0);
+  } catch (error) {
+    if (error.code === "ESRCH") rmSync(lock, { force: true });
   }
+  return false;
 }
 
 function stop(message) {

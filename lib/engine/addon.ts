@@ -108,7 +108,9 @@ export function createNativeEngine(options: object, onEvent: (...event: NativeEv
   try {
     addon ??= createRequire(import.meta.url)(file) as Addon;
   } catch (cause) {
-    throw new ThinkTreeError("INTERNAL", `the native addon could not be loaded; run "npm run build" (${file})`, { cause });
+    throw new ThinkTreeError("INTERNAL", `the native addon could not be loaded; run "npm run build" (${file})`, {
+      cause,
+    });
   }
   return new addon.Engine(options, onEvent);
 }

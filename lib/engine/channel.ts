@@ -5,7 +5,13 @@
  * exactly while some are. Must not know: trees, strategies.
  */
 import { ThinkTreeError } from "../errors.js";
-import { createNativeEngine, type EngineStats, type LoadedModels, type NativeCompletion, type NativeEngine } from "./addon.js";
+import {
+  createNativeEngine,
+  type EngineStats,
+  type LoadedModels,
+  type NativeCompletion,
+  type NativeEngine,
+} from "./addon.js";
 import { CommandBuffer } from "./codec.js";
 
 interface Pending {
@@ -36,7 +42,11 @@ export class Channel {
     return [channel, models];
   }
 
-  private constructor(options: object, loaded: (models: LoadedModels) => void, failed: (error: ThinkTreeError) => void) {
+  private constructor(
+    options: object,
+    loaded: (models: LoadedModels) => void,
+    failed: (error: ThinkTreeError) => void,
+  ) {
     this.native = createNativeEngine(options, (...[kind, value]) => {
       if (kind === "loaded") loaded(value);
       else if (kind === "failed") failed(new ThinkTreeError(value.code, value.message));

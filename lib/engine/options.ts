@@ -51,7 +51,10 @@ const verifier = z.union([z.string().min(1), modelFile.extend(reading.shape), fa
 const schema = z.strictObject({
   generator: generator.optional(),
   verifier: verifier.nullable().optional(),
-  kvCells: count.min(64).max(1 << 20).optional(),
+  kvCells: count
+    .min(64)
+    .max(1 << 20)
+    .optional(),
   threads: count.max(512).optional(),
   batch: count.min(256).max(8192).optional(),
 });

@@ -82,7 +82,10 @@ export class Tree implements SearchTree, AsyncDisposable {
     });
   }
 
-  async extend(branches: readonly Branch[], { steps = 1, temperature, score = false }: ExtendOptions = {}): Promise<void> {
+  async extend(
+    branches: readonly Branch[],
+    { steps = 1, temperature, score = false }: ExtendOptions = {},
+  ): Promise<void> {
     const sampler = temperature === undefined ? this.options.sampler : { ...this.options.sampler, temperature };
     await this.forEach(branches, async (branch) => {
       if (branch.finished) return;
@@ -144,7 +147,8 @@ export class Tree implements SearchTree, AsyncDisposable {
 
   private own(branch: Branch): TreeBranch {
     if (this.closing !== undefined) throw cancelled();
-    if (!(branch instanceof TreeBranch)) throw new ThinkTreeError("INVALID_OPTION", "the branch belongs to another kind of tree");
+    if (!(branch instanceof TreeBranch))
+      throw new ThinkTreeError("INVALID_OPTION", "the branch belongs to another kind of tree");
     if (branch.released) throw new ThinkTreeError("BRANCH_RELEASED", "the branch was released: fork before releasing");
     return branch;
   }

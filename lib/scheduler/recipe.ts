@@ -19,7 +19,12 @@ export interface Recipe {
 }
 
 /** For a model that carries no recipe of its own: plain completion, one step a line. */
-const usual: Recipe = { promptTemplate: "Question: {question}\nAnswer:", stepDelimiter: "\n", answerPrefix: "", stop: ["\nQuestion:"] };
+const usual: Recipe = {
+  promptTemplate: "Question: {question}\nAnswer:",
+  stepDelimiter: "\n",
+  answerPrefix: "",
+  stop: ["\nQuestion:"],
+};
 
 export function recipeOf(model: ModelInfo): Recipe {
   const own = model.recipe;

@@ -138,7 +138,17 @@ export async function solve(engine: EngineCore, question: string, options: Solve
         : milliseconds !== undefined && performance.now() - begun >= milliseconds
           ? "deadline"
           : "budget";
-    return { answer, text, steps, score, candidates, strategy: { name, options: strategyOptions }, finishReason, seed, ledger };
+    return {
+      answer,
+      text,
+      steps,
+      score,
+      candidates,
+      strategy: { name, options: strategyOptions },
+      finishReason,
+      seed,
+      ledger,
+    };
   } finally {
     options.stop?.removeEventListener("abort", stopNow);
     if (ledger === undefined) await tree.close().catch(() => undefined);

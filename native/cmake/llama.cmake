@@ -61,3 +61,10 @@ set(GGML_OPENMP OFF)
 # `set` above must win over the options that llama.cpp declares.
 set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
 add_subdirectory(${llama_folder} ${CMAKE_BINARY_DIR}/llama.cpp EXCLUDE_FROM_ALL)
+
+# GCC's _tile_loadconfig tells the optimiser that it reads 8 bytes of the 64-byte tile configuration, so that GCC drops
+# the stores to the rest and the first tile instruction is illegal (seen with 12.2 on a Xeon with AMX).
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  set_source_files_properties(${llama_folder}/ggml/src/ggml-cpu/amx/mmq.cpp TARGET_DIRECTORY ggml-cpu
+                              PROPERTIES COMPILE_OPTIONS "-fno-dse;-fno-tree-dse")
+endif()

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { bestOfN, majorityVote } from "../../lib/strategies/index.js";
-import { right, solve, solved, wrong } from "./problems.js";
+import { ToyTree } from "../support/toy-tree.js";
+import { answerOf, right, solve, solved, wrong } from "./problems.js";
 
 describe("bestOfN", () => {
   const rarelyRight = [
@@ -37,5 +38,18 @@ describe("bestOfN", () => {
       (await solve(bestOfN({ n: 16, aggregation }), steps)).candidates[0]!.answer;
     expect(await answer("last")).toBe("right");
     expect(await answer("min")).toBe("wrong");
+  });
+
+  it("judges by the verifier's aggregation unless told otherwise", async () => {
+    const steps = [
+      { text: "bold\n", score: 0.2, then: [right(0.9)] },
+      { text: "safe\n", score: 0.7, then: [wrong(0.7)] },
+    ];
+    const answer = async (options: { aggregation?: "last" }) => {
+      const strategy = bestOfN({ n: 16, ...options });
+      return (await strategy.search(new ToyTree(steps), { answerOf, aggregation: "min" }))[0]!.answer;
+    };
+    expect(await answer({})).toBe("wrong");
+    expect(await answer({ aggregation: "last" })).toBe("right");
   });
 });
