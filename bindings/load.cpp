@@ -45,8 +45,8 @@ ModelInfo describe(const Lane & lane) {
     info.parameters = static_cast<int64_t>(lane.model->n_params());
     info.vocabulary = lane.model->n_vocab();
     info.positions = lane.context->limits().positions;
-    for (const char * key : {"prompt_template", "step_delimiter", "answer_prefix", "role", "verifier.reading",
-                             "verifier.aggregation", "verifier.tag"}) {
+    for (const char * key : {"prompt_template", "step_delimiter", "answer_prefix", "role",
+                             "verifier.aggregation"}) {
         if (auto value = lane.model->metadata(std::string("thinktree.") + key)) info.recipe.emplace_back(key, *value);
     }
     return info;
@@ -95,6 +95,7 @@ Lanes load(const EngineOptions & options, const std::function<bool()> & should_a
         lanes.verifier = lane(shared ? generator : make_model(*options.verifier));
         lanes.reading = make_reading(options, *lanes.verifier->model);
         info.verifier = describe(*lanes.verifier);
+        info.verifier->reading = lanes.reading.kind == Reading::Kind::tag ? "tag" : "likelihood";
     }
     return lanes;
 }

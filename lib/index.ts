@@ -9,6 +9,7 @@ export type { Branch, ExtendOptions, FinishReason, SearchTree, Step } from "./en
 export {
   beamSearch,
   bestOfN,
+  canGrow,
   defineStrategy,
   dvts,
   lookaheadSearch,
@@ -21,5 +22,5 @@ export {
 export type { RoundReport, SearchContext, Strategy, StrategyName } from "./strategies/index.js";
 export type { Aggregation } from "./verifiers/aggregation.js";
 export { rankByScore, rankByVotes, rankByWeightedScore, type Candidate } from "./verifiers/selection.js";
-export type { Solution } from "./verifiers/solution.js";
+export { solutionsOf, type Solution } from "./verifiers/solution.js";
 export { ThinkTreeError, type ErrorCode } from "./errors.js";

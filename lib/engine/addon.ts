@@ -75,6 +75,8 @@ export interface ModelInfo {
   readonly vocabulary: number;
   /** Longest prompt and solution together, in tokens. */
   readonly positions: number;
+  /** How a verifier's scores are read. */
+  readonly reading?: "likelihood" | "tag";
   readonly recipe: Readonly<Record<string, string>>;
 }
 

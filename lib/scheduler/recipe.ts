@@ -38,10 +38,10 @@ export function recipeOf(model: ModelInfo): Recipe {
 }
 
 /** How a verifier's step scores become one: as its GGUF says; else by its reading. */
-export function aggregationOf({ recipe }: ModelInfo): Aggregation {
+export function aggregationOf({ recipe, reading }: ModelInfo): Aggregation {
   const own = aggregations.find((name) => name === recipe["verifier.aggregation"]);
   // One unlikely step spoils a solution; the likelihood of the last says little about the others.
-  return own ?? (recipe["verifier.reading"] === "tag" ? "last" : "min");
+  return own ?? (reading === "tag" ? "last" : "min");
 }
 
 export function promptFor(question: string, template: string): string {

@@ -17,7 +17,7 @@ import { weightedBestOfN } from "./weighted-best-of-n.js";
 export { beamSearch, bestOfN, dvts, lookaheadSearch, majorityVote, weightedBestOfN };
 export type { LookaheadOptions } from "./lookahead-search.js";
 export type { BeamOptions, SamplingOptions, ScoredSamplingOptions } from "./options.js";
-export { defineStrategy, type RoundReport, type SearchContext, type Strategy } from "./strategy.js";
+export { canGrow, defineStrategy, type RoundReport, type SearchContext, type Strategy } from "./strategy.js";
 
 export interface StrategySettings {
   readonly n: number;
