@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { root, sources } from "./files.mjs";
 
 const fix = process.argv.includes("--fix");
-const cpp = sources(["native", "bindings", "test/native"], [".h", ".cpp"]);
+const cpp = sources(["native", "bindings", "bench/native", "test/native"], [".h", ".cpp"]);
 
 const checks = [
   ["prettier", fix ? "--write" : "--check", "--log-level=warn", "."],

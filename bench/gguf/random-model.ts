@@ -1,0 +1,159 @@
+/**
+ * GGUF files with random weights: any shape, any vocabulary. The speed of a model does not depend on its weights.
+ *
+ * Owns: which tensors a llama or qwen2 model has, how random weights are made to behave, the folder of files made.
+ * Must not know: file formats, who measures what.
+ *
+ * Purely random weights would end solutions at random and could overflow. So the first 32 dimensions of the residual
+ * stream are set apart: no layer writes there. Dimension 0 is a constant, by which the end token's logit is held so low
+ * that it is never sampled: whoever asks for 64 tokens gets 64. With a `stepLength` L, dimensions 1 to L hold the class
+ * of the last token, and the output prefers tokens of the next class by e^30: every L-th token ends in a newline, so
+ * steps are of exactly L tokens. (That needs an output matrix of its own; it costs the same as a tied one.)
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import { cacheFolder } from "../support/folders.js";
+import { writeGguf, type Metadata, type Tensor } from "./container.js";
+import type { ModelShape } from "./shapes.js";
+import { byteTokens, classOf, tokenizerMetadata, vocabularyOf, type Vocabulary } from "./vocabulary.js";
+import { constantVector, headSize, randomMatrix, type Matrix, type WeightType } from "./weights.js";
+
+export interface RandomModelOptions {
+  readonly shape: ModelShape;
+  readonly type: WeightType;
+  readonly seed?: number;
+  /** Tokens of every step, 2 to 31; 0: no steps. Default 0. */
+  readonly stepLength?: number;
+}
+
+/** To be raised when the same options come to mean another file. */
+const recipeVersion = 1;
+
+// What the layers write drowns the embedding: with a tied matrix the last token would else repeat itself for ever.
+const embeddingSpread = 0.2;
+const residualSpread = 20 * embeddingSpread;
+const constantDimension = 2 * residualSpread;
+const classDimension = 4 * residualSpread;
+// Logits: their spread, and about how far the unwanted are pushed down.
+const logitSpread = 2;
+const pushedDown = 60;
+
+/** Path of the file, which is made if it is not there: 0.5B in Q8_0 takes seconds and 530 MB. */
+export function randomModel(options: RandomModelOptions, folder = cacheFolder): string {
+  const key = JSON.stringify([recipeVersion, options.shape, options.type, options.seed ?? 1, options.stepLength ?? 0]);
+  const hash = createHash("sha256").update(key).digest("hex").slice(0, 10);
+  const path = join(folder, `random-${options.type}-${hash}.gguf`);
+  if (existsSync(path)) return path;
+  mkdirSync(folder, { recursive: true });
+  const part = `${path}.${process.pid}.part`;
+  try {
+    writeRandomModel(part, options);
+    renameSync(part, path); // a file that exists is whole
+  } finally {
+    rmSync(part, { force: true });
+  }
+  return path;
+}
+
+export function writeRandomModel(path: string, { shape, type, seed = 1, stepLength = 0 }: RandomModelOptions): void {
+  if (stepLength !== 0 && !(stepLength >= 2 && stepLength < headSize)) {
+    throw new RangeError(`steps have 2 to ${headSize - 1} tokens, not ${stepLength}`);
+  }
+  const vocabulary = vocabularyOf(shape.vocabulary, stepLength);
+  const metadata = { ...modelMetadata(shape, type), ...tokenizerMetadata(vocabulary) };
+  writeGguf(path, metadata, tensorsOf(shape, vocabulary, type, seed));
+}
+
+function modelMetadata(shape: ModelShape, type: WeightType): Metadata {
+  const own = (name: string) => `${shape.architecture}.${name}`;
+  return {
+    "general.architecture": shape.architecture,
+    "general.name": "random weights",
+    "general.file_type": { uint32: type === "Q8_0" ? 7 : 1 },
+    [own("context_length")]: { uint32: shape.positions },
+    [own("embedding_length")]: { uint32: shape.width },
+    [own("block_count")]: { uint32: shape.layers },
+    [own("feed_forward_length")]: { uint32: shape.feedForward },
+    [own("attention.head_count")]: { uint32: shape.heads },
+    [own("attention.head_count_kv")]: { uint32: shape.kvHeads },
+    [own("attention.layer_norm_rms_epsilon")]: { float32: 1e-6 },
+    [own("rope.dimension_count")]: { uint32: shape.width / shape.heads },
+    [own("rope.freq_base")]: { float32: 1e6 },
+  };
+}
+
+function tensorsOf(shape: ModelShape, vocabulary: Vocabulary, type: WeightType, seed: number): Tensor[] {
+  const { width: columns, feedForward } = shape;
+  const kvWidth = (columns / shape.heads) * shape.kvHeads;
+  const gain = logitSpread / (embeddingSpread * Math.sqrt(columns));
+  const tensors: Tensor[] = [];
+  const vector = (name: string, size: number, value: number) =>
+    tensors.push({ name, type: "F32", columns: size, rows: 0, data: () => [constantVector(size, value)] });
+  const matrix = (name: string, parts: Omit<Matrix, "type" | "seed">) => {
+    const whole = { ...parts, type, seed: Math.imul(seed, 0x9e37_79b1) + tensors.length };
+    tensors.push({ name, type, columns: parts.columns, rows: parts.rows, data: () => randomMatrix(whole) });
+  };
+  // Inputs are normalised, so these make outputs of spread 1, or of `out`.
+  const inner = (name: string, from: number, to: number) =>
+    matrix(name, { columns: from, rows: to, spread: 1 / Math.sqrt(from) });
+  const out = residualSpread / Math.sqrt(2 * shape.layers);
+  const toResidual = (name: string, from: number) =>
+    matrix(name, {
+      columns: from,
+      rows: columns,
+      spread: out / Math.sqrt(from),
+      head: (row) => (row < headSize ? "zero" : "random"),
+    });
+
+  const ownOutput = !shape.tied || vocabulary.stepLength > 0;
+  matrix("token_embd.weight", {
+    columns,
+    rows: vocabulary.size,
+    spread: embeddingSpread,
+    head: (token, head) => {
+      // A tied matrix is the output too, and the end token is no input: only its row may differ.
+      const pushed = !ownOutput && token === vocabulary.endToken;
+      head[0] = pushed ? -pushedDown / gain : constantDimension;
+      if (vocabulary.stepLength > 0) head[1 + classOf(token, vocabulary)] = classDimension;
+      return pushed ? "zero" : "random";
+    },
+  });
+  for (let layer = 0; layer < shape.layers; layer++) {
+    const name = (part: string) => `blk.${layer}.${part}`;
+    vector(name("attn_norm.weight"), columns, 1);
+    for (const [part, rows] of [
+      ["q", columns],
+      ["k", kvWidth],
+      ["v", kvWidth],
+    ] as const) {
+      inner(name(`attn_${part}.weight`), columns, rows);
+      if (shape.architecture === "qwen2") vector(name(`attn_${part}.bias`), rows, 0);
+    }
+    toResidual(name("attn_output.weight"), columns);
+    vector(name("ffn_norm.weight"), columns, 1);
+    inner(name("ffn_gate.weight"), columns, feedForward);
+    inner(name("ffn_up.weight"), columns, feedForward);
+    toResidual(name("ffn_down.weight"), feedForward);
+  }
+  vector("output_norm.weight", columns, gain);
+  if (ownOutput) {
+    matrix("output.weight", {
+      columns,
+      rows: vocabulary.size,
+      spread: embeddingSpread,
+      head: (token, head) => outputHead(token, head, vocabulary, pushedDown / gain),
+    });
+  }
+  return tensors;
+}
+
+/** Which of the dimensions set apart a token's logit looks at. */
+function outputHead(token: number, head: Float64Array, vocabulary: Vocabulary, push: number): "random" | "zero" {
+  const { stepLength, endToken } = vocabulary;
+  const neverSampled = token === endToken || (stepLength > 0 && token < byteTokens);
+  if (neverSampled) head[0] = -push;
+  else if (stepLength > 0) head[1 + ((classOf(token, vocabulary) + stepLength - 1) % stepLength)] = push / 2;
+  return neverSampled ? "zero" : "random";
+}

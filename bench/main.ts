@@ -1,0 +1,146 @@
+/**
+ * `npm run bench`: every benchmark in turn, in about ten minutes; `npm run bench -- decode --branches 16,64`: one.
+ *
+ * Owns: the command line. Must not know: how anything is measured.
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+import { Command, InvalidArgumentError } from "commander";
+import { strategyNames, type Aggregation, type StrategyName } from "thinktree";
+
+import { accuracy, type AccuracyOptions } from "./accuracy.js";
+import { crossing } from "./crossing.js";
+import { decode, prefixWays, samplerNames, type DecodeOptions } from "./decode.js";
+import { randomModel, writeRandomModel } from "./gguf/random-model.js";
+import { shapeNames, shapes, type ShapeName } from "./gguf/shapes.js";
+import type { WeightType } from "./gguf/weights.js";
+import { sampler } from "./sampler.js";
+import { search, type SearchOptions } from "./search.js";
+import { soak, type SoakOptions } from "./soak.js";
+
+const program = new Command("bench").description("thinktree's benchmarks; see bench/README.md");
+const types = ["Q8_0", "F16"] as const satisfies readonly WeightType[];
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError("a whole number is wanted");
+  return value;
+}
+
+const counts = (text: string) => text.split(",").map(count);
+
+function oneOf<T extends string>(...names: readonly T[]) {
+  return (text: string): T => {
+    const name = names.find((name) => name === text);
+    if (name === undefined) throw new InvalidArgumentError(`use one of ${names.join(", ")}`);
+    return name;
+  };
+}
+
+function someOf<T extends string>(...names: readonly T[]) {
+  return (text: string): T[] => text.split(",").map(oneOf(...names));
+}
+
+function beams(text: string): [number, number][] {
+  return text.split(",").map((pair) => {
+    const [n, width] = pair.split("/").map(count);
+    if (!n || !width) throw new InvalidArgumentError("n/M pairs are wanted, such as 16/4,64/4");
+    return [n, width];
+  });
+}
+
+const command = (name: string, description: string) => program.command(name).description(description);
+const saves = (made: Command) => made.option("--save <name>", "write the raw figures to bench/results/NAME.json");
+const models = (made: Command) =>
+  saves(made)
+    .option("--generator <file>", "a GGUF file instead of the embedded generator")
+    .option("--verifier <file>", "a GGUF file instead of the embedded verifier")
+    .option("--questions <file>", "JSON lines of question, answer, pass1 (default: models/heldout.jsonl)");
+const shaped = (made: Command) =>
+  made.option("--shape <name>", shapeNames.join(", "), oneOf(...shapeNames), "0.5b" satisfies ShapeName);
+
+saves(shaped(command("decode", "thinktree against node-llama-cpp: many continuations of one prompt")))
+  .option("--type <type>", types.join(", "), oneOf(...types), "Q8_0")
+  .option("--branches <list>", "continuations", counts, [1, 4, 16, 63, 64])
+  .option("--samplers <list>", samplerNames.join(", "), someOf(...samplerNames), ["plain"])
+  .option("--prompt <tokens>", "tokens of the prompt", count, 512)
+  .option("--length <tokens>", "tokens of each continuation", count, 64)
+  .option("--rounds <count>", "measurements of each", count, 3)
+  .option("--threads <count>", "default: one a core", count)
+  .option("--prefix <list>", `how node-llama-cpp shares the prompt: ${prefixWays.join(", ")}`, someOf(...prefixWays), [
+    "copy",
+  ])
+  .action((options: DecodeOptions) => decode(options));
+
+command("crossing", "what a call into the engine costs").action(crossing);
+
+command("sampler", "the native sampler against simpler ones").action(sampler);
+
+models(shaped(command("search", "beam search with its verifier: speed, KV cells, verifier tokens")))
+  .option("--beams <list>", "n/M pairs", beams, [
+    [16, 4],
+    [64, 4],
+  ])
+  .option("--prompt <tokens>", "tokens of the prompt", count, 256)
+  .option("--step-length <tokens>", "tokens of a step", count, 16)
+  .option("--steps <count>", "steps of a solution", count, 4)
+  .option("--limit <count>", "questions; ten times as many on the embedded models", count, 3)
+  .option("--random-only", "leave the embedded models out")
+  .action((options: SearchOptions) => search(options));
+
+models(command("soak", "many solves and cancellations in one process: does anything stay behind?"))
+  .option("--solves <count>", "questions after the warm-up", count, 1000)
+  .option("--warm-up <count>", "questions before memory is first read", count, 200)
+  .option("--cancellations <count>", "questions cancelled at random moments", count, 100)
+  .option("--concurrency <count>", "questions at once", count, 8)
+  .option("--generations <count>", "budget of each question", count, 16)
+  .option("--seed <number>", "of the cancellations", count, 1)
+  .action((options: SoakOptions) => soak(options));
+
+models(command("accuracy", "which method answers how many held-out questions, at what cost"))
+  .option("--limit <count>", "questions", count, 200)
+  .option("--n <list>", "solutions a question", counts, [4, 16, 64])
+  .option("--strategies <list>", strategyNames.join(", "), someOf<StrategyName>(...strategyNames), strategyNames)
+  .option(
+    "--aggregation <name>",
+    "of step scores; default: the verifier's own",
+    oneOf<Aggregation>("last", "min", "product", "mean"),
+  )
+  .option("--concurrency <count>", "questions at once", count, 16)
+  .option("--seed <number>", "of the samples", count, 1)
+  .action((options: AccuracyOptions) => accuracy(options));
+
+shaped(command("gguf", "make a model file with random weights"))
+  .option("--type <type>", types.join(", "), oneOf(...types), "Q8_0")
+  .option("--step-length <tokens>", "tokens of a step; 0: no steps", count, 0)
+  .option("--seed <number>", "of the weights", count, 1)
+  .option("--out <file>", "default: in bench/.cache")
+  .action((options: { shape: ShapeName; type: WeightType; stepLength: number; seed: number; out?: string }) => {
+    const model = { ...options, shape: shapes[options.shape] };
+    if (options.out !== undefined) writeRandomModel(options.out, model);
+    console.log(options.out ?? randomModel(model));
+  });
+
+command("all", "every benchmark at sizes that together take about ten minutes").action(() => {
+  const each = [
+    "crossing",
+    "sampler",
+    "decode --branches 16,64 --rounds 2",
+    "search --limit 1",
+    "accuracy --limit 100 --n 4,16",
+    "soak --solves 200 --warm-up 50 --cancellations 50",
+  ];
+  for (const line of each) {
+    console.log(`\n# ${line}`);
+    const { status } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), ...line.split(" ")], {
+      stdio: "inherit",
+    });
+    if (status !== 0) process.exitCode = 1;
+  }
+});
+
+await program.parseAsync(process.argv.length > 2 ? process.argv : [...process.argv, "all"]).catch((error: unknown) => {
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+});
