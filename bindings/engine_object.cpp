@@ -63,32 +63,35 @@ EngineObject::EngineObject(const Napi::CallbackInfo & info)
     };
     LoadedInfo * const loaded_info = &running_->info;
     running_->scheduler = std::make_unique<Scheduler>(
-        [options, loaded_info](std::function<bool()> should_abort) { return load(options, should_abort, *loaded_info); },
-        Scheduler::Events{
-            [raise, loaded_info] {
-                raise([loaded = *loaded_info](Napi::Env env, Napi::Function on_event) {
-                    Napi::Object out = Napi::Object::New(env);
-                    out["generator"] = encode_model(env, loaded.generator);
-                    if (loaded.verifier) out["verifier"] = encode_model(env, *loaded.verifier);
-                    on_event.Call({Napi::String::New(env, "loaded"), out});
-                });
-            },
-            [raise](const Error & error) {
-                raise([error](Napi::Env env, Napi::Function on_event) {
-                    Napi::Object out = Napi::Object::New(env);
-                    out["code"] = error_code_name(error.code);
-                    out["message"] = error.what();
-                    on_event.Call({Napi::String::New(env, "failed"), out});
-                });
-            },
-            [raise](std::vector<Completion> completions) {
-                raise([completions = std::move(completions)](Napi::Env env, Napi::Function on_event) {
-                    Napi::Array out = Napi::Array::New(env, completions.size());
-                    for (uint32_t i = 0; i < completions.size(); ++i) out[i] = encode_completion(env, completions[i]);
-                    on_event.Call({Napi::String::New(env, "completed"), out});
-                });
-            }});
-    // Hooks run last in, first out: ours, made after the thread-safe function's, ends the thread while that still works.
+        [options, loaded_info](std::function<bool()> should_abort) {
+            return load(options, should_abort, *loaded_info);
+        },
+        Scheduler::Events{[raise, loaded_info] {
+                              raise([loaded = *loaded_info](Napi::Env env, Napi::Function on_event) {
+                                  Napi::Object out = Napi::Object::New(env);
+                                  out["generator"] = encode_model(env, loaded.generator);
+                                  if (loaded.verifier) out["verifier"] = encode_model(env, *loaded.verifier);
+                                  on_event.Call({Napi::String::New(env, "loaded"), out});
+                              });
+                          },
+                          [raise](const Error & error) {
+                              raise([error](Napi::Env env, Napi::Function on_event) {
+                                  Napi::Object out = Napi::Object::New(env);
+                                  out["code"] = error_code_name(error.code);
+                                  out["message"] = error.what();
+                                  on_event.Call({Napi::String::New(env, "failed"), out});
+                              });
+                          },
+                          [raise](std::vector<Completion> completions) {
+                              raise([completions = std::move(completions)](Napi::Env env, Napi::Function on_event) {
+                                  Napi::Array out = Napi::Array::New(env, completions.size());
+                                  for (uint32_t i = 0; i < completions.size(); ++i)
+                                      out[i] = encode_completion(env, completions[i]);
+                                  on_event.Call({Napi::String::New(env, "completed"), out});
+                              });
+                          }});
+    // Hooks run last in, first out: ours, made after the thread-safe function's, ends the thread while that still
+    // works.
     js.AddCleanupHook([running = running_] { running->end(); });
 }
 
