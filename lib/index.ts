@@ -19,7 +19,16 @@ export {
   strategyWithin,
   weightedBestOfN,
 } from "./strategies/index.js";
-export type { RoundReport, SearchContext, Strategy, StrategyName } from "./strategies/index.js";
+export type {
+  BeamOptions,
+  LookaheadOptions,
+  RoundReport,
+  SamplingOptions,
+  ScoredSamplingOptions,
+  SearchContext,
+  Strategy,
+  StrategyName,
+} from "./strategies/index.js";
 export type { Aggregation } from "./verifiers/aggregation.js";
 export { rankByScore, rankByVotes, rankByWeightedScore, type Candidate } from "./verifiers/selection.js";
 export { solutionsOf, type Solution } from "./verifiers/solution.js";

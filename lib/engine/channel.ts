@@ -15,8 +15,8 @@ import {
 import { CommandBuffer } from "./codec.js";
 
 interface Pending {
-  resolve(completion: NativeCompletion): void;
-  reject(error: ThinkTreeError): void;
+  readonly resolve: (completion: NativeCompletion) => void;
+  readonly reject: (error: ThinkTreeError) => void;
 }
 
 export class Channel {

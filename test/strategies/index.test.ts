@@ -13,8 +13,8 @@ import {
   type StrategyName,
 } from "../../lib/strategies/index.js";
 
-const invalid = (part: string) =>
-  expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(part) });
+const invalid = (part: string): unknown =>
+  expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(part) as string });
 
 describe("options", () => {
   it.each([0, -1, 1.5, NaN, Infinity, 65_537, "4" as never, undefined as never])("refuse n = %s", (n) => {

@@ -216,7 +216,7 @@ export class ToyTree implements SearchTree {
     const delays = new Map(owned.map((branch) => [branch, delay(branch)]));
     await Promise.all(
       owned.map(async (branch, i) => {
-        for (let turns = 1 + delays.get(branch)!; turns > 0; turns--) await null;
+        for (let turns = 1 + delays.get(branch)!; turns > 0; turns--) await Promise.resolve();
         if (!fails || i < owned.length / 2) work(branch);
       }),
     ).finally(() => {
@@ -243,7 +243,7 @@ function draw(choices: readonly ToyStep[], at: number): ToyStep {
 }
 
 /** A 32-bit hash of integers: murmur3's finaliser over each. */
-export function mix(...values: readonly number[]): number {
+function mix(...values: readonly number[]): number {
   let hash = 0x9e3779b9;
   for (const value of values) {
     hash = Math.imul(hash ^ value, 0x85ebca6b);

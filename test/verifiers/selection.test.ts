@@ -35,7 +35,7 @@ describe("the three rankings differ", () => {
     expect(rankByScore(solutions)[0]).toMatchObject({ answer: "2", weight: 0.95 });
   });
   it("by summed score", () => {
-    expect(rankByWeightedScore(solutions)[0]).toMatchObject({ answer: "3", weight: expect.closeTo(1.8) });
+    expect(rankByWeightedScore(solutions)[0]).toMatchObject({ answer: "3", weight: expect.closeTo(1.8) as number });
   });
 });
 
