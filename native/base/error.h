@@ -16,10 +16,10 @@ enum class ErrorCode {
     context_exceeded,   // the prompt leaves no room for a solution
     empty_prompt,
     no_verifier,
-    unknown_branch,   // released, or never made
+    unknown_branch,  // released, or never made
     invalid_option,
-    decode_failed,    // llama.cpp refused or failed the batch, also when the operation ran alone
-    bad_logits,       // NaN or no finite logit: broken weights
+    decode_failed,  // llama.cpp refused or failed the batch, also when the operation ran alone
+    bad_logits,     // NaN or no finite logit: broken weights
     internal,
 };
 

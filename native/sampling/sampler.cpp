@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "sampling/fast_exp.h"
@@ -49,10 +50,16 @@ double exp_sum_in_blocks(std::span<const float> row, float top, float scale, std
     return total;
 }
 
-// Truncation ranks tokens without sorting them: logits fall into buckets of equal width below the largest, and only
-// the bucket that holds the cut is put in order. Below `bucket_range` a token's share is under 1e-13: one bucket.
+// top-p ranks tokens without sorting them: logits fall into buckets of equal width below the largest, and only the
+// bucket that holds the cut is put in order. Below `bucket_range` a token's share is under 1e-13: one bucket.
 constexpr size_t bucket_count = 1024;
 constexpr float bucket_range = 32.0f;
+
+// A token of no probability is never the one that rounding leaves over.
+constexpr double no_share = 1e-37;
+
+// Of any positive temperature, so that neither the largest logit nor a masked one becomes NaN.
+float inverse(float temperature) { return 1.0f / std::clamp(temperature, 1e-30f, 1e30f); }
 
 size_t bucket_of(float logit, float top) {
     const float depth = (top - logit) * (static_cast<float>(bucket_count) / bucket_range);
@@ -70,14 +77,25 @@ Sample Sampler::sample(std::span<const float> logits, const SamplerOptions & opt
     const bool truncated = options.min_p > 0.0f || options.top_p < 1.0f ||
                            (options.top_k > 0 && static_cast<size_t>(options.top_k) < logits.size());
     Token token;
-    if (options.temperature <= 0.0f || options.top_k == 1) {
+    if (!(options.temperature > 0.0f) || options.top_k == 1) {
         token = static_cast<Token>(std::find(logits.begin(), logits.end(), top) - logits.begin());
     } else if (truncated) {
         token = sample_truncated(logits, top, options, uniform);
     } else {
-        token = sample_all(logits, top, 1.0f / options.temperature, uniform);
+        token = sample_all(logits, top, inverse(options.temperature), uniform);
     }
     return {token, logits[static_cast<size_t>(token)] - top - static_cast<float>(std::log(sum))};
+}
+
+bool Sampler::ranks_before(const Candidate & a, const Candidate & b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+}
+
+template <typename Wanted>
+void Sampler::gather(std::span<const float> logits, size_t begin, size_t end, Wanted wanted) {
+    for (size_t i = begin; i < std::min(end, logits.size()); ++i) {
+        if (wanted(logits[i])) candidates_.push_back({static_cast<Token>(i), logits[i]});
+    }
 }
 
 // Inverse of the cumulative distribution: the block first, then the token in it.
@@ -91,94 +109,116 @@ Token Sampler::sample_all(std::span<const float> logits, float top, float invers
     }
     double left = uniform * total;
     size_t block = 0;
-    while (block + 1 < block_sums_.size() && left >= block_sums_[block]) left -= block_sums_[block++];
+    for (size_t i = 0; i < block_sums_.size(); ++i) {
+        if (block_sums_[i] <= no_share * block_size) continue;
+        block = i;
+        if (left < block_sums_[i]) break;
+        left -= block_sums_[i];
+    }
 
     const size_t end = std::min(logits.size(), (block + 1) * block_size);
     size_t last = block * block_size;
     for (size_t i = last; i < end; ++i) {
         const auto weight = static_cast<double>(fast_exp((logits[i] - top) * inverse_temperature));
-        if (weight <= 1e-37) continue;  // a token of no probability is never the one that rounding leaves over
+        if (weight <= no_share) continue;
         last = i;
         if ((left -= weight) < 0) break;
     }
     return static_cast<Token>(last);
 }
 
-void Sampler::fill_buckets(std::span<const float> logits, float top, bool with_mass) {
-    counts_.assign(bucket_count, 0);
+// Leaves the k best candidates, in order. A group's largest logit stands for it: the k-th largest of those is no
+// larger than the k-th largest logit, so that only groups that reach it are looked into.
+void Sampler::keep_top_k(std::span<const float> logits, size_t k) {
+    constexpr size_t group = 64;
+    maxima_.clear();
+    for (size_t begin = 0; begin < logits.size(); begin += group) {
+        maxima_.push_back(max_of(logits.subspan(begin, std::min(group, logits.size() - begin))));
+    }
+    float least = -std::numeric_limits<float>::infinity();
+    if (k <= maxima_.size()) {
+        ranked_maxima_ = maxima_;
+        const auto kth = ranked_maxima_.begin() + static_cast<std::ptrdiff_t>(k - 1);
+        std::nth_element(ranked_maxima_.begin(), kth, ranked_maxima_.end(), std::greater<>());
+        least = *kth;
+    }
+    for (size_t g = 0; g < maxima_.size(); ++g) {
+        if (maxima_[g] >= least) gather(logits, g * group, (g + 1) * group, [&](float x) { return x >= least; });
+    }
+    const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(k);
+    std::nth_element(candidates_.begin(), end - 1, candidates_.end(), ranks_before);
+    candidates_.erase(end, candidates_.end());
+    std::sort(candidates_.begin(), candidates_.end(), ranks_before);
+}
+
+// Leaves the fewest candidates of a whole row whose mass reaches `share` of it.
+void Sampler::keep_top_p(std::span<const float> logits, float top, double share) {
     masses_.assign(bucket_count, 0.0);
-    for (const float logit : logits) {
-        const size_t bucket = bucket_of(logit, top);
-        ++counts_[bucket];
-        if (with_mass) masses_[bucket] += static_cast<double>(fast_exp(logit - top));
+    for (const float logit : logits) masses_[bucket_of(logit, top)] += static_cast<double>(fast_exp(logit - top));
+    double total = 0;
+    for (const double mass : masses_) total += mass;
+    double left = share * total;
+    size_t cut = 0;
+    while (cut + 1 < bucket_count && masses_[cut] < left) left -= masses_[cut++];
+    while (masses_[cut] == 0) --cut;  // rounding may walk past the last bucket in use
+
+    gather(logits, 0, logits.size(), [&](float x) { return bucket_of(x, top) == cut; });
+    std::sort(candidates_.begin(), candidates_.end(), ranks_before);
+    cut_at_mass(top, left);
+    const Candidate last = candidates_.back();
+    candidates_.clear();
+    for (size_t i = 0; i < logits.size(); ++i) {
+        const Candidate c{static_cast<Token>(i), logits[i]};
+        if (!ranks_before(last, c)) candidates_.push_back(c);
     }
 }
 
-// The cut inside a bucket: its `count`-th candidate, or where its mass reaches `mass`, whichever comes first.
-Sampler::Cut Sampler::cut_at(std::span<const float> logits, float top, size_t bucket, size_t count, double mass) {
-    candidates_.clear();
-    for (size_t i = 0; i < logits.size(); ++i) {
-        if (bucket_of(logits[i], top) == bucket) candidates_.push_back({static_cast<Token>(i), logits[i]});
-    }
-    std::sort(candidates_.begin(), candidates_.end(), [](const Candidate & a, const Candidate & b) {
-        return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
-    });
+// Of ordered candidates, leaves the first ones whose mass reaches `mass`, and one at least.
+void Sampler::cut_at_mass(float top, double mass) {
     size_t kept = 0;
-    while (kept < std::min(count, candidates_.size()) - 1) {
-        mass -= static_cast<double>(fast_exp(candidates_[kept].logit - top));
+    while (kept < candidates_.size()) {
+        mass -= static_cast<double>(fast_exp(candidates_[kept++].logit - top));
         if (mass <= 0) break;
-        ++kept;
     }
-    return candidates_[kept];
+    candidates_.erase(candidates_.begin() + static_cast<std::ptrdiff_t>(kept), candidates_.end());
 }
 
 Token Sampler::sample_truncated(std::span<const float> logits, float top, const SamplerOptions & options,
                                 double uniform) {
-    constexpr auto no_limit = std::numeric_limits<double>::infinity();
-    Cut cut{std::numeric_limits<Token>::max(), -std::numeric_limits<float>::infinity()};
-    const bool by_count = options.top_k > 0 && static_cast<size_t>(options.top_k) < logits.size();
-    const bool by_mass = options.top_p < 1.0f;
-    const auto kept = [&](Token token, float logit) {
-        return logit > cut.logit || (logit == cut.logit && token <= cut.token);
-    };
-    if (by_count || by_mass) fill_buckets(logits, top, by_mass);
-    if (by_count) {
-        size_t bucket = 0;
-        auto count = static_cast<size_t>(options.top_k);
-        while (counts_[bucket] < count) count -= counts_[bucket++];
-        cut = cut_at(logits, top, bucket, count, no_limit);
-    }
-    if (by_mass) {
-        // The share is of what top-k has left.
-        double total = 0;
-        for (size_t i = 0; i < logits.size(); ++i) {
-            if (kept(static_cast<Token>(i), logits[i])) total += static_cast<double>(fast_exp(logits[i] - top));
-        }
-        double mass = static_cast<double>(options.top_p) * total;
-        size_t bucket = 0;
-        while (bucket + 1 < bucket_count && masses_[bucket] < mass) mass -= masses_[bucket++];
-        while (counts_[bucket] == 0) --bucket;  // rounding may walk past the last bucket in use
-        const Cut by_top_p = cut_at(logits, top, bucket, counts_[bucket], mass);
-        if (kept(by_top_p.token, by_top_p.logit)) cut = by_top_p;
-    }
-    const float floor = options.min_p > 0.0f ? top + std::log(options.min_p) : -std::numeric_limits<float>::infinity();
-
     candidates_.clear();
-    for (size_t i = 0; i < logits.size(); ++i) {
-        if (logits[i] >= floor && kept(static_cast<Token>(i), logits[i])) {
-            candidates_.push_back({static_cast<Token>(i), logits[i]});
+    const float floor =
+        options.min_p > 0.0f ? top + std::log(std::min(options.min_p, 1.0f)) : -std::numeric_limits<float>::infinity();
+    if (options.top_k > 0 && static_cast<size_t>(options.top_k) < logits.size()) {
+        keep_top_k(logits, static_cast<size_t>(options.top_k));
+        if (options.top_p < 1.0f) {  // a share of what top-k has left
+            double total = 0;
+            for (const Candidate & c : candidates_) total += static_cast<double>(fast_exp(c.logit - top));
+            cut_at_mass(top, static_cast<double>(options.top_p) * total);
         }
+        // The draw goes through the tokens in their own order, whatever the truncation.
+        std::sort(candidates_.begin(), candidates_.end(),
+                  [](const auto & a, const auto & b) { return a.token < b.token; });
+    } else if (options.top_p < 1.0f) {
+        keep_top_p(logits, top, static_cast<double>(options.top_p));
+    } else {
+        gather(logits, 0, logits.size(), [&](float x) { return x >= floor; });
     }
+
+    const float scale = inverse(options.temperature);
     const auto weight = [&](const Candidate & c) {
-        return static_cast<double>(fast_exp((c.logit - top) / options.temperature));
+        return c.logit >= floor ? static_cast<double>(fast_exp((c.logit - top) * scale)) : 0.0;
     };
     double total = 0;
     for (const Candidate & c : candidates_) total += weight(c);
     double left = uniform * total;
+    Token last = candidates_.front().token;
     for (const Candidate & c : candidates_) {
-        if ((left -= weight(c)) < 0) return c.token;
+        const double share = weight(c);
+        if (share <= no_share) continue;
+        last = c.token;
+        if ((left -= share) < 0) break;
     }
-    return candidates_.back().token;
+    return last;
 }
 
 float log_probability(std::span<const float> logits, Token token) {

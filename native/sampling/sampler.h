@@ -34,16 +34,19 @@ private:
         Token token;
         float logit;
     };
-    // The last candidate that is kept, in the order of falling logit, then rising token.
-    using Cut = Candidate;
+    static bool ranks_before(const Candidate & a, const Candidate & b);
 
     Token sample_all(std::span<const float> logits, float top, float inverse_temperature, double uniform);
     Token sample_truncated(std::span<const float> logits, float top, const SamplerOptions & options, double uniform);
-    Cut cut_at(std::span<const float> logits, float top, size_t bucket, size_t count, double mass);
-    void fill_buckets(std::span<const float> logits, float top, bool with_mass);
+    template <typename Wanted>
+    void gather(std::span<const float> logits, size_t begin, size_t end, Wanted wanted);
+    void keep_top_k(std::span<const float> logits, size_t k);
+    void keep_top_p(std::span<const float> logits, float top, double share);
+    void cut_at_mass(float top, double mass);
 
     std::vector<double> block_sums_;
-    std::vector<uint32_t> counts_;
+    std::vector<float> maxima_;
+    std::vector<float> ranked_maxima_;
     std::vector<double> masses_;
     std::vector<Candidate> candidates_;
 };

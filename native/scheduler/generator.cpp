@@ -9,7 +9,8 @@ namespace thinktree {
 
 namespace {
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+// Where the text begins after blanks and blank lines; npos if it is nothing else.
+size_t first_word(std::string_view text) { return text.find_first_not_of(" \t\r\n"); }
 
 // Where the earliest stop string begins; npos if there is none.
 size_t find_stop(const std::string & text, const std::vector<std::string> & stops) {
@@ -24,7 +25,9 @@ Generator::Generator(std::unique_ptr<Lane> lane, Events events) : lane_(std::mov
 
 std::shared_ptr<Step> Generator::open(Search & search, const std::string & prompt) {
     std::vector<Token> tokens = lane_->model->tokenize(prompt, true);
-    if (is_blank(prompt) || tokens.empty()) throw Error(ErrorCode::empty_prompt, "the prompt is empty");
+    if (tokens.empty() || first_word(prompt) == std::string::npos) {
+        throw Error(ErrorCode::empty_prompt, "the prompt is empty");
+    }
     const int32_t positions = lane_->context->limits().positions;
     if (static_cast<int64_t>(tokens.size()) >= positions) {
         throw Error(ErrorCode::context_exceeded, "the prompt has " + std::to_string(tokens.size()) +
@@ -105,7 +108,10 @@ void Generator::turn(EngineStats & stats) {
         for (const auto & job : jobs_) {
             if (!job->planned) continue;
             if (status == DecodeStatus::ok) {
+                const Node & end = lane_->forest[end_of(*job)];
+                if (!job->suspect || end.computed < end.size()) continue;
                 job->suspect = false;
+                lane_->forest.settle(end_of(*job));  // it ran as the oldest of all, and the next suspect needs room
             } else if (status != DecodeStatus::aborted) {
                 if (job->suspect) fail(*job, ErrorCode::decode_failed, "the model could not decode this branch");
                 job->suspect = true;
@@ -120,19 +126,23 @@ void Generator::turn(EngineStats & stats) {
 }
 
 void Generator::plan() {
-    plan(lane_->owed(end_of(*jobs_.front())));
+    // After a failed batch its members run before all others, each alone until it has all that it owes, so that only
+    // the guilty one fails.
+    const Job * alone = nullptr;
+    for (const auto & job : jobs_) {
+        if (job->suspect && (alone == nullptr || job->age < alone->age)) alone = job.get();
+    }
+    plan(lane_->owed(end_of(alone != nullptr ? *alone : *jobs_.front())), alone);
     // A long path that found no room leaves the turn to the others.
-    if (lane_->batch().rows.empty() && lane_->batch_is_long()) plan(0);
+    if (lane_->batch().rows.empty() && lane_->batch_is_long()) plan(0, alone);
 }
 
-void Generator::plan(uint32_t owed) {
-    // After a failed batch its members run one at a time and before all others, so that only the guilty one fails.
-    const bool solo = std::any_of(jobs_.begin(), jobs_.end(), [](const auto & job) { return job->suspect; });
+void Generator::plan(uint32_t owed, const Job * alone) {
     TokenForest & forest = lane_->forest;
     lane_->begin(jobs_.size(), owed);
     for (const auto & job : jobs_) {
         job->planned = false;
-        if (solo && (!job->suspect || !lane_->batch().rows.empty())) continue;
+        if (alone != nullptr && job.get() != alone) continue;
         const NodeId end = end_of(*job);
         Node & node = forest[end];
         if (!node.kept_row.empty()) continue;
@@ -140,8 +150,9 @@ void Generator::plan(uint32_t owed) {
         // Computed, but nobody kept the logits: the path is computed again.
         if (node.computed == node.size() && !forest.park_below(end)) continue;
         if (lane_->batch_is_long() && lane_->owed(end) == 1) continue;
-        const Planned planned = forest.plan(end, node.size(), solo ? 0 : job->age, lane_->batch());
-        job->planned = planned == Planned::whole || planned == Planned::part;
+        const size_t before = lane_->batch().rows.size();
+        forest.plan(end, node.size(), alone != nullptr ? 0 : job->age, lane_->batch());
+        job->planned = lane_->batch().rows.size() > before;
     }
 }
 
@@ -182,8 +193,7 @@ void Generator::apply(Job & job, const Sample & sample) {
     TokenForest & forest = lane_->forest;
     const Node & end = forest[end_of(job)];
     const int64_t solution = end.end() - static_cast<int64_t>(branch.search->generator_usage.root_tokens);
-    if (end.end() >= lane_->context->limits().positions ||
-        (search.max_length >= 0 && solution >= search.max_length)) {
+    if (end.end() >= lane_->context->limits().positions || (search.max_length >= 0 && solution >= search.max_length)) {
         return finish(job, FinishReason::length);
     }
 
@@ -209,9 +219,13 @@ void Generator::apply(Job & job, const Sample & sample) {
         job.text.resize(stop);
         return finish(job, FinishReason::end);
     }
-    // A blank line is not a step of its own.
-    if (rules.delimiter.empty() || job.text.find(rules.delimiter) == std::string::npos || is_blank(job.text)) return;
-    if (!rules.final_prefix.empty() && job.text.starts_with(rules.final_prefix)) return finish(job, FinishReason::end);
+    // A blank line is not a step of its own: it begins the next one.
+    const size_t word = first_word(job.text);
+    if (rules.delimiter.empty() || word == std::string::npos) return;
+    if (job.text.find(rules.delimiter, word) == std::string::npos) return;
+    const bool last = job.text.starts_with(rules.final_prefix) ||
+                      std::string_view(job.text).substr(word).starts_with(rules.final_prefix);
+    if (!rules.final_prefix.empty() && last) return finish(job, FinishReason::end);
     end_step(job);
     if (--job.steps_left > 0) return;
     // Where a prefix marks the last step, this one is not it.
@@ -251,6 +265,7 @@ void Generator::finish(Job & job, FinishReason reason) {
 }
 
 void Generator::fail(Job & job, ErrorCode error, const std::string & message) {
+    lane_->forest.settle(end_of(job));
     if (job.growing) {
         stop_writing(*job.branch->step);
         job.growing = NodeRef();

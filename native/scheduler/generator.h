@@ -64,7 +64,7 @@ private:
     static void leave(Step & step);
     static void stop_writing(Step & step);
     void plan();
-    void plan(uint32_t owed);
+    void plan(uint32_t owed, const Job * alone);
     void sample(EngineStats & stats);
     void apply(Job & job, const Sample & sample);
     void end_step(Job & job);
@@ -77,7 +77,7 @@ private:
     Sampler sampler_;
     // In the order of their next turn: those that were decoded last stand last.
     std::vector<std::unique_ptr<Job>> jobs_;
-    uint64_t next_age_ = 0;
+    uint64_t next_age_ = 1;  // 0 is that of a suspect
 };
 
 }  // namespace thinktree

@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/counter_rng.h"
 
 namespace thinktree {
+
+// A deadline in 30 years or more is none: a Clock could not hold it.
+constexpr double longest_deadline_ms = 1e12;
 
 Scheduler::Scheduler(Load load, Events events) : events_(std::move(events)) {
     thread_ = std::thread([this, load = std::move(load)] { run(load); });
@@ -54,11 +58,9 @@ void Scheduler::run(const Load & load) {
             verifier_ = std::make_unique<Verifier>(std::move(lanes.verifier), lanes.reading, model);
         }
     } catch (const Error & error) {
-        events_.load_failed(error);
-        return;
+        return refuse_all(error);
     } catch (const std::exception & error) {
-        events_.load_failed(Error(ErrorCode::model_load_failed, error.what()));
-        return;
+        return refuse_all(Error(ErrorCode::model_load_failed, error.what()));
     }
     events_.loaded();
 
@@ -75,9 +77,31 @@ void Scheduler::run(const Load & load) {
     }
 
     close_all(ErrorCode::engine_closed, "the engine was closed");
+    {
+        const std::lock_guard lock(mutex_);
+        for (const Command & command : queue_) refuse(command, ErrorCode::engine_closed, "the engine was closed");
+    }
     report();
     verifier_.reset();
     generator_.reset();
+}
+
+// Without a model: whatever is asked, until the engine is closed, gets the error of the load.
+void Scheduler::refuse_all(const Error & error) {
+    events_.load_failed(error);
+    std::unique_lock lock(mutex_);
+    while (true) {
+        for (const Command & command : std::exchange(queue_, {})) refuse(command, error.code, error.what());
+        if (!completions_.empty()) {
+            lock.unlock();
+            events_.completed(std::exchange(completions_, {}));
+            lock.lock();
+        } else if (closing_) {
+            return;
+        } else {
+            wake_.wait(lock, [this] { return closing_ || !queue_.empty(); });
+        }
+    }
 }
 
 // Takes in what has been submitted, waiting if there is nothing to do. False when the engine is closing.
@@ -97,7 +121,14 @@ bool Scheduler::drain() {
         commands.swap(queue_);
         interrupt_ = false;
     }
-    for (Command & command : commands) std::visit([this](auto & c) { apply(c); }, command);
+    for (Command & command : commands) {
+        try {
+            std::visit([this](auto & c) { apply(c); }, command);
+        } catch (const std::exception & error) {  // out of memory, or a bug
+            refuse(command, ErrorCode::internal, error.what());
+            close_all(ErrorCode::internal, error.what());
+        }
+    }
     return true;
 }
 
@@ -123,16 +154,27 @@ void Scheduler::fail(RequestId request, ErrorCode error, const std::string & mes
     completions_.push_back(std::move(completion));
 }
 
+void Scheduler::refuse(const Command & command, ErrorCode error, const std::string & message) {
+    std::visit(
+        [&](const auto & c) {
+            if constexpr (requires { c.request; }) fail(c.request, error, message);
+        },
+        command);
+}
+
 // ---- commands ----
 
 void Scheduler::apply(OpenSearch & command) {
+    if (searches_.contains(command.search) || branches_.contains(command.root)) {
+        return fail(command.request, ErrorCode::invalid_option, "the id is in use");
+    }
     auto search = std::make_unique<Search>();
     search->id = command.search;
     search->rules = std::move(command.rules);
     search->token_budget = command.token_budget;
     search->max_length = command.max_length;
     search->opened = Clock::now();
-    if (command.deadline_ms >= 0) {
+    if (command.deadline_ms >= 0 && command.deadline_ms < longest_deadline_ms) {
         search->deadline = search->opened + std::chrono::duration_cast<Clock::duration>(
                                                 std::chrono::duration<double, std::milli>(command.deadline_ms));
     }
@@ -146,6 +188,8 @@ void Scheduler::apply(OpenSearch & command) {
         generator_->stand(*branch, std::move(root));
     } catch (const Error & error) {
         return fail(command.request, error.code, error.what());
+    } catch (const std::exception & error) {  // the tokenizer's
+        return fail(command.request, ErrorCode::internal, error.what());
     }
     branches_[command.root] = std::move(branch);
     searches_[command.search] = std::move(search);

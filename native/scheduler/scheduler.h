@@ -52,6 +52,7 @@ private:
     };
 
     void run(const Load & load);
+    void refuse_all(const Error & error);
     bool drain();
     void report();
     bool should_abort() const;
@@ -72,6 +73,8 @@ private:
     Branch & require(BranchId branch);
     Ledger ledger(const Search & search) const;
     void fail(RequestId request, ErrorCode error, const std::string & message);
+    // Answers a command that will not be carried out, if it wants an answer.
+    void refuse(const Command & command, ErrorCode error, const std::string & message);
 
     const Events events_;
     std::unique_ptr<Generator> generator_;

@@ -70,19 +70,25 @@ std::vector<Token> Verifier::tokens_of(const Step & step) const {
 void Verifier::begin(const std::shared_ptr<Step> & step) {
     step->score_error = ErrorCode::none;
     TokenForest & forest = lane_->forest;
-    if (!step->verifier_node) {
+    if (step->verifier_node) {
+        forest.park_below(step->verifier_node.id());  // a second attempt: its rows have to come again
+    } else {
         if (!step->parent->verifier_node) {  // its own scoring failed, and so does ours
             step->score_error = step->parent->score_error;
             return;
         }
         std::vector<Token> tokens = tokens_of(*step);
+        if (tokens.empty()) {  // no text, nothing to doubt; nodes of the forest are never empty
+            step->score = 1.0;
+            --step->parent->unscored_children;
+            return;
+        }
         const Node & parent = *step->parent->verifier_node;
         if (parent.end() + static_cast<int64_t>(tokens.size()) > lane_->context->limits().positions) {
             step->score_error = ErrorCode::context_exceeded;
             return;
         }
-        step->verifier_node =
-            NodeRef(forest, forest.add_child(step->parent->verifier_node.id(), std::move(tokens)));
+        step->verifier_node = NodeRef(forest, forest.add_child(step->parent->verifier_node.id(), std::move(tokens)));
     }
     Node & node = *step->verifier_node;
     auto job = std::make_unique<Job>();
@@ -93,14 +99,13 @@ void Verifier::begin(const std::shared_ptr<Step> & step) {
         job->upto = node.size();
     } else {
         node.want_inner = true;
-        job->upto = node.size() > 0 ? node.size() - 1 : 0;
+        job->upto = node.size() - 1;
         job->first_unread = true;
     }
     step->scoring = true;
     pending_tokens_ += job->upto;
     by_node_[step->verifier_node.id()] = job.get();
     jobs_.push_back(std::move(job));
-    if (node.size() == 0) finish(*jobs_.back(), 1.0);  // no text, nothing to doubt
 }
 
 void Verifier::drop(const Search & search) {
@@ -121,17 +126,21 @@ NodeId Verifier::target_of(const Job & job) const {
 }
 
 void Verifier::plan() {
-    plan(lane_->owed(target_of(*jobs_.front())));
-    if (lane_->batch().rows.empty() && lane_->batch_is_long()) plan(0);
+    // After a failed batch its members run before all others, each alone until it has all that it owes.
+    const Job * alone = nullptr;
+    for (const auto & job : jobs_) {
+        if (job->suspect && (alone == nullptr || job->age < alone->age)) alone = job.get();
+    }
+    plan(lane_->owed(target_of(alone != nullptr ? *alone : *jobs_.front())), alone);
+    if (lane_->batch().rows.empty() && lane_->batch_is_long()) plan(0, alone);
 }
 
-void Verifier::plan(uint32_t owed) {
-    const bool solo = std::any_of(jobs_.begin(), jobs_.end(), [](const auto & job) { return job->suspect; });
+void Verifier::plan(uint32_t owed, const Job * alone) {
     TokenForest & forest = lane_->forest;
     lane_->begin(pending_tokens_, owed);
     for (const auto & job : jobs_) {
         job->planned = false;
-        if (solo && (!job->suspect || !lane_->batch().rows.empty())) continue;
+        if (alone != nullptr && job.get() != alone) continue;
         const NodeId parent = job->step->parent->verifier_node.id();
         if (job->first_unread && forest[parent].kept_row.empty()) {
             forest[parent].want_last = true;
@@ -141,8 +150,9 @@ void Verifier::plan(uint32_t owed) {
         }
         const NodeId target = target_of(*job);
         const uint32_t upto = job->upto > 0 ? job->upto : forest[target].size();
-        const Planned planned = forest.plan(target, upto, solo ? 0 : job->age, lane_->batch());
-        job->planned = planned == Planned::whole || planned == Planned::part;
+        const size_t before = lane_->batch().rows.size();
+        forest.plan(target, upto, alone != nullptr ? 0 : job->age, lane_->batch());
+        job->planned = lane_->batch().rows.size() > before;
     }
 }
 
@@ -160,7 +170,10 @@ void Verifier::turn(EngineStats & stats) {
     for (const auto & job : jobs_) {
         if (!job->planned) continue;
         if (status == DecodeStatus::ok) {
+            const Node & target = lane_->forest[target_of(*job)];
+            if (!job->suspect || target.computed < (job->upto > 0 ? job->upto : target.size())) continue;
             job->suspect = false;
+            lane_->forest.settle(target_of(*job));  // it ran as the oldest of all, and the next suspect needs room
         } else if (status != DecodeStatus::aborted) {
             if (job->suspect) end(*job, ErrorCode::decode_failed);
             job->suspect = true;

@@ -68,7 +68,7 @@ private:
     std::vector<Token> tokens_of(const Step & step) const;
     NodeId target_of(const Job & job) const;
     void plan();
-    void plan(uint32_t owed);
+    void plan(uint32_t owed, const Job * alone);
     void read();
     void read_first_tokens();
     void read_row(Job & job, const float * logits, Token token);
@@ -83,7 +83,7 @@ private:
     const bool same_vocabulary_;
     std::vector<std::unique_ptr<Job>> jobs_;
     std::unordered_map<NodeId, Job *> by_node_;
-    uint64_t next_age_ = 0;
+    uint64_t next_age_ = 1;  // 0 is that of a suspect
     uint32_t pending_tokens_ = 0;
     int32_t turns_waited_ = 0;
 };

@@ -122,7 +122,9 @@ void TokenForest::park(SeqId seq) {
 }
 
 void TokenForest::settle(NodeId id) {
-    if (nodes_[id].lease != no_seq) leases_[static_cast<size_t>(nodes_[id].lease)].claim = idle;
+    for (; id != no_node; id = nodes_[id].parent) {
+        if (nodes_[id].lease != no_seq) leases_[static_cast<size_t>(nodes_[id].lease)].claim = idle;
+    }
 }
 
 bool TokenForest::park_below(NodeId id) {
@@ -217,8 +219,8 @@ Planned TokenForest::plan(NodeId target, uint32_t upto, uint64_t age, Batch & ba
         const NodeId id = owing[i];
         if (nodes_[id].planned) return Planned::part;
         const uint32_t end = id == target ? upto : nodes_[id].size();
-        uint32_t count = std::min<uint32_t>(end - nodes_[id].computed,
-                                            batch.max_rows - static_cast<uint32_t>(batch.rows.size()));
+        uint32_t count =
+            std::min<uint32_t>(end - nodes_[id].computed, batch.max_rows - static_cast<uint32_t>(batch.rows.size()));
         if (count == 0) return Planned::part;
         count = make_room(id, count, age, batch);
         if (count == 0 || (nodes_[id].lease == no_seq && !acquire(id, age))) return Planned::no_room;

@@ -45,14 +45,14 @@ struct Node {
     std::vector<Token> tokens;
     uint32_t computed = 0;  // leading tokens that are in the cache
     uint32_t ever_computed = 0;
-    uint32_t refs = 0;    // one for the holder, one for each child
+    uint32_t refs = 0;     // one for the holder, one for each child
     SeqId lease = no_seq;  // the lease that ends here
     SeqSet leases;         // every lease that covers this node
     TreeUsage * usage = nullptr;
-    bool want_last = false;   // logits after the last token are asked for
-    bool want_inner = false;  // logits after every token but the last are asked for
-    bool planned = false;     // in the batch that is being put together
-    int32_t row = -1;         // which of the last decode's outputs is the one after the last token
+    bool want_last = false;       // logits after the last token are asked for
+    bool want_inner = false;      // logits after every token but the last are asked for
+    bool planned = false;         // in the batch that is being put together
+    int32_t row = -1;             // which of the last decode's outputs is the one after the last token
     std::vector<float> kept_row;  // the same logits, kept for forks to come
 
     uint32_t size() const { return static_cast<uint32_t>(tokens.size()); }
@@ -106,7 +106,7 @@ public:
     void roll_back(const Batch & batch);
     // The outputs of the last decode are about to be overwritten.
     void forget_row(NodeId node) { nodes_[node].row = -1; }
-    // The operation that claimed this node's lease is done; others may now take it.
+    // An operation on this node is done: others may take its lease and those that it claimed on the way here.
     void settle(NodeId node);
     // Forgets the cells of the node and of all below it, unless the batch in the making needs one of them.
     bool park_below(NodeId node);

@@ -16,7 +16,8 @@ class FakeContext final : public Context {
 public:
     FakeContext(const FakeOptions & options, std::shared_ptr<FakeProbe> probe, std::function<bool()> should_abort)
         : options_(options), probe_(std::move(probe)), should_abort_(std::move(should_abort)) {
-        limits_ = {options.cells,      std::min(options.positions, options.cells), options.batch, options.batch,
+        limits_ = {options.cells,     std::min(options.positions, options.cells),
+                   options.batch,     options.batch,
                    options.sequences, options.tree_rows};
         cells_.resize(static_cast<size_t>(options.cells));
     }

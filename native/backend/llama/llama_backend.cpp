@@ -60,8 +60,8 @@ public:
     LlamaContext(std::shared_ptr<llama_model> model, const ContextOptions & options, std::function<bool()> should_abort)
         : model_(std::move(model)), should_abort_(std::move(should_abort)) {
         n_vocab_ = llama_vocab_n_tokens(llama_model_get_vocab(model_.get()));
-        const int32_t threads = std::clamp(options.threads == 0 ? usual_threads() : options.threads, 1,
-                                           GGML_MAX_N_THREADS);
+        const int32_t threads =
+            std::clamp(options.threads == 0 ? usual_threads() : options.threads, 1, GGML_MAX_N_THREADS);
         limits_.batch = std::max(options.batch, SeqSet::capacity);
         limits_.sequences = SeqSet::capacity;
         limits_.outputs = static_cast<int32_t>(std::clamp<int64_t>(
@@ -179,8 +179,8 @@ public:
     std::vector<Token> tokenize(std::string_view text, bool whole) const override {
         std::vector<Token> tokens(text.size() + 8);
         const auto size = static_cast<int32_t>(text.size());
-        int32_t n = llama_tokenize(vocab_, text.data(), size, tokens.data(), static_cast<int32_t>(tokens.size()), whole,
-                                   whole);
+        int32_t n =
+            llama_tokenize(vocab_, text.data(), size, tokens.data(), static_cast<int32_t>(tokens.size()), whole, whole);
         if (n < 0) {
             tokens.resize(static_cast<size_t>(-n));
             n = llama_tokenize(vocab_, text.data(), size, tokens.data(), -n, whole, whole);

@@ -10,7 +10,7 @@
 namespace thinktree {
 
 struct ModelFile {
-    std::string path;     // a GGUF file
+    std::string path;         // a GGUF file
     int32_t gpu_layers = -1;  // layers on the GPU if the build has one; negative: all
 };
 

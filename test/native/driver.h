@@ -1,0 +1,217 @@
+// Drives a Scheduler over fake models as the addon does: submits commands from any thread, collects what completes,
+// waits with a time limit. On the way out it closes every search and checks that nothing is held.
+#pragma once
+
+#include <condition_variable>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "backend/fake/fake_backend.h"
+#include "harness.h"
+#include "scheduler/scheduler.h"
+
+namespace thinktree {
+
+// Ends the process when its scope takes longer than any sound run: for what hangs where nothing can be caught.
+class Watchdog {
+public:
+    explicit Watchdog(const char * what, int seconds = 120)
+        : thread_([this, what, seconds] {
+              std::unique_lock lock(mutex_);
+              if (done_.wait_for(lock, std::chrono::seconds(seconds), [this] { return over_; })) return;
+              std::cout << "    watchdog: " << what << " hangs" << std::endl;
+              std::_Exit(3);
+          }) {}
+    ~Watchdog() {
+        {
+            const std::lock_guard lock(mutex_);
+            over_ = true;
+        }
+        done_.notify_one();
+        thread_.join();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable done_;
+    bool over_ = false;
+    std::thread thread_;
+};
+
+class Driver {
+public:
+    struct Setup {
+        FakeOptions generator{};
+        bool with_verifier = false;
+        FakeOptions verifier{};
+        Reading reading{};
+        bool stops_checking = false;  // closes no search on the way out
+    };
+    struct Opened {
+        SearchId search;
+        BranchId root;
+        RequestId request;
+    };
+
+    const std::shared_ptr<FakeProbe> probe, verifier_probe;
+
+    Driver() : Driver(Setup{}) {}
+    explicit Driver(const Setup & setup)
+        : probe(std::make_shared<FakeProbe>()), verifier_probe(std::make_shared<FakeProbe>()), setup_(setup) {
+        scheduler_ = std::make_unique<Scheduler>(
+            [this](const std::function<bool()> & should_abort) {
+                const auto lane = [&](const FakeOptions & options, const std::shared_ptr<FakeProbe> & of) {
+                    const auto model = make_fake_model(options, of);
+                    return std::make_unique<Lane>(model, model->make_context({}, should_abort));
+                };
+                Lanes lanes;
+                lanes.generator = lane(setup_.generator, probe);
+                if (setup_.with_verifier) lanes.verifier = lane(setup_.verifier, verifier_probe);
+                lanes.reading = setup_.reading;
+                return lanes;
+            },
+            Scheduler::Events{[] {}, [](const Error & error) { harness::fail(__FILE__, __LINE__, error.what()); },
+                              [this](std::vector<Completion> completions) { take(std::move(completions)); }});
+    }
+    ~Driver() {
+        const Watchdog watchdog("closing the engine");
+        if (scheduler_ && !setup_.stops_checking) close_all();
+        destroy();
+    }
+
+    // ---- commands: any thread ----
+
+    RequestId next_request() { return request_++; }
+    void submit(std::vector<Command> commands) { scheduler_->submit(std::move(commands)); }
+
+    template <class Change>
+    OpenSearch search(const std::string & prompt, uint64_t seed, Change change) {
+        OpenSearch command{};
+        command.request = next_request();
+        command.search = id_++;
+        command.root = id_++;
+        command.prompt = prompt;
+        command.verifier_prompt = prompt + "?";
+        command.seed = seed;
+        change(command);
+        const std::lock_guard lock(mutex_);
+        open_.insert(command.search);
+        return command;
+    }
+    OpenSearch search(const std::string & prompt, uint64_t seed) {
+        return search(prompt, seed, [](OpenSearch &) {});
+    }
+    template <class... Change>
+    Opened open(const std::string & prompt, uint64_t seed, Change... change) {
+        OpenSearch command = search(prompt, seed, change...);
+        const Opened opened{command.search, command.root, command.request};
+        submit({std::move(command)});
+        return opened;
+    }
+    std::vector<BranchId> fork(BranchId parent, uint32_t count) {
+        const BranchId first = id_.fetch_add(count);
+        submit({Fork{parent, first, count}});
+        std::vector<BranchId> branches;
+        for (uint32_t i = 0; i < count; ++i) branches.push_back(first + i);
+        return branches;
+    }
+    RequestId extend(BranchId branch, uint32_t steps = 1, bool score = false, SamplerOptions sampler = {}) {
+        const RequestId request = next_request();
+        submit({Extend{request, branch, steps, sampler, score}});
+        return request;
+    }
+    RequestId score(BranchId branch) {
+        const RequestId request = next_request();
+        submit({Score{request, branch}});
+        return request;
+    }
+    void release(BranchId branch) { submit({Release{branch}}); }
+    void stop(SearchId search) { submit({Stop{search}}); }
+    RequestId read_ledger(SearchId search) {
+        const RequestId request = next_request();
+        submit({ReadLedger{request, search}});
+        return request;
+    }
+    RequestId close(SearchId search) {
+        {
+            const std::lock_guard lock(mutex_);
+            open_.erase(search);
+        }
+        const RequestId request = next_request();
+        submit({CloseSearch{request, search}});
+        return request;
+    }
+
+    // ---- answers ----
+
+    Completion wait(RequestId request, int seconds = 60) {
+        std::unique_lock lock(mutex_);
+        const bool came =
+            arrived_.wait_for(lock, std::chrono::seconds(seconds), [&] { return completions_.contains(request); });
+        if (!came) throw std::runtime_error("request " + std::to_string(request) + " was never answered");
+        return completions_[request];
+    }
+    Ledger ledger(SearchId search) { return *wait(read_ledger(search)).ledger; }
+    Ledger close_and_wait(SearchId search) { return *wait(close(search)).ledger; }
+    EngineStats stats() const { return scheduler_->stats(); }
+
+    void close_all() {
+        std::vector<RequestId> requests;
+        for (const SearchId search : std::exchange(open_, {})) requests.push_back(close(search));
+        for (const RequestId request : requests) wait(request);
+        check_nothing_is_held();
+    }
+    void check_nothing_is_held() {
+        const EngineStats now = stats();
+        CHECK_EQ(now.searches + now.branches + now.kv_cells + now.verifier_kv_cells + now.leases, 0);
+        CHECK_EQ(probe->cells_used + verifier_probe->cells_used, 0);
+    }
+    // The engine goes, whatever it does; after this every request sent has had its one answer.
+    void destroy() {
+        scheduler_.reset();
+        CHECK_EQ(probe->violations + verifier_probe->violations, 0);
+        CHECK_EQ(probe->cells_used + verifier_probe->cells_used, 0);
+        CHECK_EQ(answered_twice_, 0);
+        const std::lock_guard lock(mutex_);
+        CHECK_EQ(completions_.size(), static_cast<size_t>(request_));
+    }
+    std::map<RequestId, Completion> answers() {
+        const std::lock_guard lock(mutex_);
+        return completions_;
+    }
+
+private:
+    void take(std::vector<Completion> completions) {
+        {
+            const std::lock_guard lock(mutex_);
+            for (Completion & completion : completions) {
+                const RequestId request = completion.request;
+                if (!completions_.emplace(request, std::move(completion)).second) ++answered_twice_;
+            }
+        }
+        arrived_.notify_all();
+    }
+
+    const Setup setup_;
+    std::atomic<uint32_t> request_{0};
+    std::atomic<uint32_t> id_{1};
+    std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::map<RequestId, Completion> completions_;
+    std::set<SearchId> open_;
+    int answered_twice_ = 0;
+    std::unique_ptr<Scheduler> scheduler_;
+};
+
+inline std::string text_of(const Completion & completion) {
+    std::string text;
+    for (const StepResult & step : completion.steps) text += step.text;
+    return text;
+}
+
+inline bool same(double a, double b) { return std::abs(a - b) <= 1e-5 * (1 + std::abs(b)) || (a != a && b != b); }
+
+}  // namespace thinktree

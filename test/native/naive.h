@@ -1,0 +1,131 @@
+// What the engine must come to, computed the slow way: each path alone, in one sequence of a cache of its own.
+#pragma once
+
+#include <cmath>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "backend/fake/fake_backend.h"
+#include "base/counter_rng.h"
+#include "sampling/sampler.h"
+#include "scheduler/command.h"
+
+namespace thinktree {
+
+class NaiveModel {
+public:
+    explicit NaiveModel(FakeOptions options = {}) : model_(make_fake_model(sound(options))) {}
+
+    // The logits after the last of these tokens.
+    const std::vector<float> & row_after(const std::vector<Token> & path) {
+        const auto known = rows_.find(path);
+        if (known != rows_.end()) return known->second;
+        auto context = model_->make_context({}, [] { return false; });
+        std::vector<BatchRow> batch;
+        for (const Token token : path) batch.push_back({token, static_cast<Pos>(batch.size()), 0, false});
+        batch.back().output = true;
+        context->decode(batch);
+        return rows_[path] = std::vector<float>(context->logits(0), context->logits(0) + model_->n_vocab());
+    }
+
+    const Model & model() const { return *model_; }
+
+private:
+    static FakeOptions sound(const FakeOptions & options) {
+        FakeOptions all;
+        all.cells = all.batch = all.positions = 2048;
+        all.vocab = options.vocab;
+        return all;
+    }
+
+    std::shared_ptr<const Model> model_;
+    std::map<std::vector<Token>, std::vector<float>> rows_;
+};
+
+struct NaiveStep {
+    std::string text;
+    std::vector<Token> tokens;  // without the end token, which is sampled but never kept
+    uint32_t sampled = 0;
+    double log_probability = 0;
+};
+
+// A branch that is written alone.
+struct NaiveBranch {
+    std::vector<Token> path;
+    uint64_t key = 0;
+    std::vector<NaiveStep> steps;
+    bool finished = false;
+
+    static NaiveBranch root(NaiveModel & naive, const std::string & prompt, uint64_t seed) {
+        return {naive.model().tokenize(prompt, true), fork_key(seed, 0), {}, false};
+    }
+    NaiveBranch fork(uint32_t index) const {
+        NaiveBranch copy = *this;
+        copy.key = fork_key(key, index);
+        return copy;
+    }
+
+    void extend(NaiveModel & naive, uint32_t count, const SamplerOptions & sampler) {
+        const auto draw = [&] {
+            const double uniform = uniform_at(key, static_cast<uint32_t>(path.size()));
+            const Sample sample = Sampler().sample(naive.row_after(path), sampler, uniform);
+            finished = naive.model().is_end(sample.token);
+            return sample;
+        };
+        for (; count > 0 && !finished; --count) {
+            NaiveStep step;
+            while (!step.text.ends_with('\n') || step.text.find_first_not_of('\n') == std::string::npos) {
+                const Sample sample = draw();
+                ++step.sampled;
+                step.log_probability += static_cast<double>(sample.log_probability);
+                if (finished) break;
+                path.push_back(sample.token);
+                step.tokens.push_back(sample.token);
+                step.text += naive.model().piece(sample.token);
+            }
+            if (!step.tokens.empty()) steps.push_back(step);
+        }
+        if (!finished) draw();  // whether the solution ends here is known at once
+    }
+
+    std::string text() const {
+        std::string all;
+        for (const NaiveStep & step : steps) all += step.text;
+        return all;
+    }
+    int64_t sampled() const {
+        int64_t all = finished ? 1 : 0;
+        for (const NaiveStep & step : steps) all += static_cast<int64_t>(step.tokens.size());
+        return all;
+    }
+
+    // Likelihood of each step under `verifier`, tokens as the generator wrote them or as the text is tokenised.
+    std::vector<double> likelihoods(NaiveModel & verifier, const std::string & prompt, bool same_vocabulary) const {
+        std::vector<Token> before = verifier.model().tokenize(prompt, true);
+        std::vector<double> scores;
+        for (const NaiveStep & step : steps) {
+            double sum = 0;
+            for (const Token token : same_vocabulary ? step.tokens : verifier.model().tokenize(step.text, false)) {
+                sum += static_cast<double>(log_probability(verifier.row_after(before), token));
+                before.push_back(token);
+            }
+            scores.push_back(std::exp(sum));
+        }
+        return scores;
+    }
+
+    // A tag after each step, read as the positive's share against the negative.
+    std::vector<double> tags(NaiveModel & verifier, const std::string & prompt, Token tag, Token yes, Token no) const {
+        std::vector<Token> before = verifier.model().tokenize(prompt, true);
+        std::vector<double> scores;
+        for (const NaiveStep & step : steps) {
+            before.insert(before.end(), step.tokens.begin(), step.tokens.end());
+            before.push_back(tag);
+            scores.push_back(static_cast<double>(pair_probability(verifier.row_after(before), yes, no)));
+        }
+        return scores;
+    }
+};
+
+}  // namespace thinktree

@@ -1,0 +1,321 @@
+// Checks the forest against the fake cache with few cells and few sequences: fixed cases first, then random
+// operations. The fake reports every cell that is missing, double or another branch's, and each row of logits is
+// compared with that of the same path computed alone.
+#include "tree/token_forest.h"
+
+#include <algorithm>
+#include <map>
+#include <random>
+
+#include "backend/fake/fake_backend.h"
+#include "harness.h"
+#include "naive.h"
+
+namespace {
+
+using namespace thinktree;
+
+struct Bench {
+    explicit Bench(const FakeOptions & options)
+        : probe(std::make_shared<FakeProbe>()),
+          model(make_fake_model(options, probe)),
+          context(model->make_context({}, [] { return false; })),
+          forest(*context) {}
+
+    Batch batch(uint32_t rows = 64, uint32_t outputs = 64) const {
+        Batch empty;
+        empty.max_rows = rows;
+        empty.max_outputs = outputs;
+        return empty;
+    }
+
+    // Decodes and commits or rolls back, then checks all that must hold after it.
+    bool decode(const Batch & batch) {
+        const bool ok = batch.rows.empty() || context->decode(batch.rows) == DecodeStatus::ok;
+        if (ok) {
+            forest.commit(batch);
+            committed += static_cast<int64_t>(batch.rows.size());
+            for (size_t i = 0; i < batch.outputs.size(); ++i) check_row(batch.outputs[i], i);
+        } else {
+            forest.roll_back(batch);
+        }
+        check();
+        return ok;
+    }
+
+    std::vector<Token> path(NodeId id, uint32_t upto) {
+        std::vector<Token> tokens;
+        if (forest[id].parent != no_node) tokens = path(forest[id].parent, forest[forest[id].parent].size());
+        tokens.insert(tokens.end(), forest[id].tokens.begin(), forest[id].tokens.begin() + upto);
+        return tokens;
+    }
+
+    void check_row(const Batch::Output & output, size_t index) {
+        const float * row = context->logits(static_cast<int32_t>(index));
+        CHECK(std::equal(row, row + model->n_vocab(), naive.row_after(path(output.node, output.index + 1)).begin()));
+    }
+
+    void check() {
+        forest.check_integrity();
+        CHECK_EQ(probe->violations.load(), 0);
+        CHECK_EQ(forest.cells_used(), probe->cells_used.load());
+    }
+
+    // One node alone, over as many batches as it takes.
+    Planned compute(NodeId id, uint64_t age = 1) {
+        for (int turn = 0; turn < 1000; ++turn) {
+            Batch next = batch();
+            const Planned planned = forest.plan(id, forest[id].size(), age, next);
+            if (planned == Planned::nothing_owed) return planned;
+            if (next.rows.empty()) return planned;
+            decode(next);
+        }
+        return Planned::no_room;
+    }
+
+    std::shared_ptr<FakeProbe> probe;
+    std::shared_ptr<const Model> model;
+    std::unique_ptr<Context> context;
+    TokenForest forest;
+    NaiveModel naive;
+    int64_t committed = 0;
+};
+
+FakeOptions small(int32_t cells, int32_t sequences) {
+    FakeOptions options;
+    options.cells = cells;
+    options.sequences = sequences;
+    return options;
+}
+
+TEST(forks_share_their_parents_cells) {
+    Bench bench(small(100, 8));
+    TokenForest & forest = bench.forest;
+    TreeUsage usage;
+    const NodeId root = forest.add_root({1, 2, 3, 4, 5}, usage);
+    CHECK(bench.compute(root) == Planned::nothing_owed);
+    std::vector<NodeId> children;
+    for (Token t = 0; t < 6; ++t) {
+        children.push_back(forest.add_child(root, {t, 7}));
+        CHECK(bench.compute(children.back()) == Planned::nothing_owed);
+    }
+    CHECK_EQ(forest.cells_used(), 5 + 6 * 2);
+    CHECK_EQ(forest.leases_held(), 6);
+    CHECK_EQ(bench.probe->rows.load(), 17);
+    CHECK_EQ(usage.prompt_decoded, 5);
+    CHECK_EQ(usage.decoded, 12);
+    CHECK_EQ(usage.recomputed, 0);
+    CHECK_EQ(usage.live, 17);
+    for (const NodeId child : children) forest.release(child);
+    CHECK_EQ(forest.cells_used(), 5);  // the last lease retreats to the root
+    CHECK_EQ(forest.leases_held(), 1);
+    forest.release(root);
+    bench.check();
+    CHECK_EQ(forest.cells_used() + forest.leases_held() + forest.nodes_alive(), 0);
+    CHECK_EQ(usage.live + usage.cells, 0);
+    CHECK_EQ(usage.cells_peak, 17);
+}
+
+TEST(a_parent_outlives_its_release_while_children_need_it) {
+    Bench bench(small(50, 4));
+    TreeUsage usage;
+    const NodeId root = bench.forest.add_root({1, 2}, usage);
+    const NodeId child = bench.forest.add_child(root, {3});
+    bench.forest.release(root);
+    CHECK(bench.compute(child) == Planned::nothing_owed);
+    CHECK_EQ(bench.forest.nodes_alive(), 2);
+    bench.forest.release(child);
+    CHECK_EQ(bench.forest.nodes_alive(), 0);
+    CHECK_EQ(bench.probe->cells_used.load(), 0);
+}
+
+TEST(the_older_takes_from_the_younger_and_never_the_other_way) {
+    Bench bench(small(10, 4));
+    TreeUsage usage;
+    const NodeId old = bench.forest.add_root({1, 2, 3, 4, 5, 6}, usage);
+    const NodeId young = bench.forest.add_root({9, 8, 7, 6, 5, 4}, usage);
+    CHECK(bench.compute(young, 7) == Planned::nothing_owed);
+    CHECK(bench.compute(old, 3) == Planned::nothing_owed);
+    CHECK_EQ(bench.forest[young].computed, 0u);
+    CHECK(bench.compute(young, 7) == Planned::no_room);
+    CHECK_EQ(bench.forest[old].computed, 6u);
+    bench.forest.settle(old);
+    CHECK(bench.compute(young, 7) == Planned::nothing_owed);
+    CHECK_EQ(usage.recomputed, 6);
+}
+
+// Eviction for a node under the root must leave the root's cells, which the node is about to use.
+TEST(eviction_spares_the_path_of_the_node_it_is_for) {
+    for (const int32_t sequences : {1, 2, 8}) {
+        Bench bench(small(8, sequences));
+        TreeUsage usage;
+        const NodeId root = bench.forest.add_root({1, 2, 3, 4}, usage);
+        const NodeId a = bench.forest.add_child(root, {5, 6, 7});
+        const NodeId b = bench.forest.add_child(root, {5, 6, 8, 9});
+        CHECK(bench.compute(a, 5) == Planned::nothing_owed);
+        CHECK(bench.compute(b, 4) == Planned::nothing_owed);
+        CHECK_EQ(usage.recomputed, 0);
+        CHECK_EQ(usage.prompt_decoded, 4);
+    }
+}
+
+TEST(parking_a_subtree_leaves_its_siblings) {
+    Bench bench(small(40, 8));
+    TreeUsage usage;
+    const NodeId root = bench.forest.add_root({1, 2, 3}, usage);
+    const NodeId a = bench.forest.add_child(root, {4});
+    const NodeId b = bench.forest.add_child(a, {5, 6});
+    const NodeId c = bench.forest.add_child(root, {7});
+    for (const NodeId id : {b, c}) bench.compute(id);
+    CHECK(bench.forest.park_below(a));
+    bench.check();
+    CHECK_EQ(bench.forest.cells_used(), 4);
+    CHECK(bench.compute(b) == Planned::nothing_owed);
+    CHECK_EQ(usage.recomputed, 3);
+}
+
+// ---- random operations ----
+
+struct Held {
+    NodeId id;
+    bool has_children;
+};
+
+class Storm {
+public:
+    Storm(uint64_t seed, const FakeOptions & options, bool aborts)
+        : random_(seed), bench_(options), aborts_(aborts), faulty_(options.fail_every > 0) {}
+
+    void run(int operations) {
+        for (int i = 0; i < operations; ++i) {
+            step();
+            bench_.check();
+        }
+        oldest_always_gets_through();
+        while (!held_.empty()) drop(pick());
+        bench_.check();
+        CHECK_EQ(bench_.forest.cells_used() + bench_.forest.leases_held() + bench_.forest.nodes_alive(), 0);
+        int64_t decoded = 0;
+        for (const TreeUsage & usage : usages_) {
+            CHECK_EQ(usage.live + usage.cells, 0);
+            decoded += usage.prompt_decoded + usage.decoded + usage.recomputed;
+        }
+        CHECK_EQ(decoded, bench_.committed);
+    }
+
+private:
+    size_t pick() { return random_() % held_.size(); }
+    std::vector<Token> tokens(size_t least, size_t most) {
+        std::vector<Token> all(least + random_() % (most - least + 1));
+        for (Token & t : all) t = static_cast<Token>('0' + random_() % 10);
+        return all;
+    }
+
+    void drop(size_t index) {
+        bench_.forest.release(held_[index].id);
+        held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(index));
+    }
+
+    void step() {
+        TokenForest & forest = bench_.forest;
+        const auto dice = random_() % 100;
+        if (held_.empty() || (dice < 3 && held_.size() < 40)) {
+            held_.push_back({forest.add_root(tokens(1, 9), usages_[random_() % usages_.size()]), false});
+        } else if (dice < 20 && held_.size() < 40) {
+            Held & parent = held_[pick()];
+            // Nothing may stand below a node of no tokens: the verifier never puts anything there.
+            if (forest[parent.id].size() == 0 || forest[parent.id].end() > 18) return;
+            parent.has_children = true;
+            const NodeId parent_id = parent.id;
+            held_.push_back({forest.add_child(parent_id, tokens(0, 4)), false});
+        } else if (dice < 40) {
+            const Held & held = held_[pick()];
+            if (!held.has_children && forest[held.id].end() < 22) forest.append(held.id, '+');
+        } else if (dice < 50) {
+            drop(pick());
+        } else if (dice < 55) {
+            forest.settle(held_[pick()].id);
+        } else if (dice < 58) {
+            forest.park_below(held_[pick()].id);
+        } else {
+            turn();
+        }
+    }
+
+    void turn() {
+        Batch batch = bench_.batch(1 + static_cast<uint32_t>(random_() % 12), 1 + static_cast<uint32_t>(random_() % 6));
+        const auto targets = 1 + random_() % 8;
+        for (uint64_t i = 0; i < targets; ++i) {
+            const NodeId id = held_[pick()].id;
+            Node & node = bench_.forest[id];
+            node.want_last = random_() % 2;
+            node.want_inner = random_() % 4 == 0;
+            const uint32_t upto = random_() % 3 ? node.size() : static_cast<uint32_t>(random_() % (node.size() + 1));
+            bench_.forest.plan(id, upto, 1 + random_() % 5, batch);
+            if (random_() % 10 == 0) bench_.forest.park_below(held_[pick()].id);
+        }
+        if (aborts_ && random_() % 10 == 0) {  // no slot: nothing changed
+            bench_.forest.roll_back(batch);
+        } else {
+            bench_.decode(batch);
+        }
+    }
+
+    // Whatever claims have piled up, an operation older than all of them finishes.
+    void oldest_always_gets_through() {
+        for (const Held & held : held_) {
+            bool done = false;
+            for (int turn = 0; turn < 200 && !done; ++turn) {
+                Batch batch = faulty_ ? bench_.batch() : bench_.batch(7, 2);
+                done = bench_.forest.plan(held.id, bench_.forest[held.id].size(), 0, batch) == Planned::nothing_owed;
+                bench_.decode(batch);
+            }
+            CHECK(done);
+            bench_.forest.settle(held.id);
+        }
+    }
+
+    std::mt19937_64 random_;
+    Bench bench_;
+    bool aborts_, faulty_;
+    std::array<TreeUsage, 3> usages_;
+    std::vector<Held> held_;
+};
+
+TEST(random_operations_keep_every_invariant) {
+    for (uint64_t seed = 0; seed < 36; ++seed) {
+        const std::array<int32_t, 4> cells{26, 40, 80, 400};
+        const std::array<int32_t, 6> sequences{1, 2, 3, 5, 16, 64};
+        Storm(seed, small(cells[seed % 4], sequences[seed % 6]), seed % 2).run(400);
+    }
+}
+
+TEST(random_operations_keep_every_invariant_when_decodes_fail) {
+    for (uint64_t seed = 100; seed < 124; ++seed) {
+        FakeOptions options = small(seed % 2 ? 30 : 90, static_cast<int32_t>(1 + seed % 5));
+        options.fail_every = 5;
+        options.no_slot_every = 7;
+        Storm(seed, options, true).run(400);
+    }
+}
+
+TEST(without_pressure_nothing_is_computed_twice) {
+    Bench bench(small(4000, 64));
+    std::mt19937_64 random(9);
+    TreeUsage usage;
+    std::vector<NodeId> nodes{bench.forest.add_root({1, 2, 3}, usage)};
+    int64_t distinct = 3;
+    for (int i = 0; i < 120; ++i) {
+        nodes.push_back(bench.forest.add_child(nodes[random() % nodes.size()], {'1', static_cast<Token>(i)}));
+        distinct += 2;
+        bench.compute(nodes.back(), random() % 9);
+        bench.forest.settle(nodes.back());
+    }
+    CHECK_EQ(bench.probe->rows.load(), distinct + usage.recomputed);
+    CHECK_EQ(usage.prompt_decoded + usage.decoded, distinct);
+    // 64 leases cover at most 64 leaves; what is computed again was parked for that alone.
+    for (size_t i = nodes.size(); i-- > 0;) bench.forest.release(nodes[i]);
+    CHECK_EQ(bench.probe->cells_used.load(), 0);
+}
+
+}  // namespace
