@@ -9,13 +9,17 @@ find_file(pinned_bundle gitRelease.bundle NO_DEFAULT_PATH NO_CACHE
                 ${CMAKE_CURRENT_SOURCE_DIR}/../node-llama-cpp/llama)
 set(pinned_commit de3ff815ea7d559ee917f063901b8986f038abc6) # v0.5.0
 
-# The folder is named after the bundle's content: a new bundle is unpacked, an old one never twice.
+include(llama_patch)
+
+# The folder is named after the bundle's content and our changes to it: a new bundle is unpacked, an old one never twice.
 # The rename comes last, so a folder that exists is whole.
 function(unpack_llama bundle result)
   if(NOT EXISTS ${bundle})
     message(FATAL_ERROR "No llama.cpp at ${bundle}: run `npm ci` first")
   endif()
-  file(SHA1 ${bundle} hash)
+  file(SHA1 ${bundle} bundle_hash)
+  file(SHA1 ${CMAKE_CURRENT_SOURCE_DIR}/native/cmake/llama_patch.cmake patch_hash)
+  string(SHA1 hash ${bundle_hash}${patch_hash})
   string(SUBSTRING ${hash} 0 8 hash)
   set(folder ${CMAKE_BINARY_DIR}/llama.cpp-${hash})
   if(NOT EXISTS ${folder})
@@ -24,13 +28,16 @@ function(unpack_llama bundle result)
     file(REMOVE_RECURSE ${folder}.part)
     execute_process(COMMAND ${GIT} -c advice.detachedHead=false clone --quiet ${bundle} ${folder}.part
                     COMMAND_ERROR_IS_FATAL ANY)
+    patch_llama(${folder}.part)
     file(RENAME ${folder}.part ${folder})
   endif()
   set(${result} ${folder} PARENT_SCOPE)
 endfunction()
 
+set(llama_is_patched ON)
 if(IS_DIRECTORY "${THINKTREE_LLAMA_SOURCE}")
   set(llama_folder ${THINKTREE_LLAMA_SOURCE})
+  set(llama_is_patched OFF) # a user's checkout is left as it is
 elseif(THINKTREE_LLAMA_SOURCE)
   unpack_llama(${THINKTREE_LLAMA_SOURCE} llama_folder)
 else()

@@ -48,8 +48,13 @@ using ThreadpoolPtr = std::unique_ptr<ggml_threadpool, Deleter<ggml_threadpool_f
 
 // At most this much memory for the logits of one decode: a 150k vocabulary has 600 KB a row.
 constexpr int64_t logits_bytes = 160 << 20;
-// From 64 rows on llama.cpp's CPU attention works in dense tiles, which in a tree are never empty.
+// Rows of one decode up to which they cost no more each than fewer would. Patched, CPU attention is in tiles from 4 rows
+// on. In a llama.cpp as it comes, 64 rows go another way than 63.
+#ifdef THINKTREE_LLAMA_PATCHED
+constexpr int32_t cpu_tree_rows = SeqSet::capacity;
+#else
 constexpr int32_t cpu_tree_rows = 63;
+#endif
 
 // Below this a graph node is less work than the barrier after it, and ggml's barriers spin: on a busy machine two
 // threads were ten times slower than one.
