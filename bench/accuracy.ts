@@ -27,7 +27,7 @@ export interface AccuracyOptions extends ModelOptions {
   readonly strategies: readonly StrategyName[];
   readonly aggregation?: Aggregation | undefined;
   /** Questions in flight at once. */
-  readonly concurrency: number;
+  readonly branches: number;
   readonly seed: number;
   readonly save?: string | undefined;
 }
@@ -44,7 +44,7 @@ export async function accuracy(options: AccuracyOptions): Promise<void> {
   const problems = readProblems(options).slice(0, options.limit);
   const engine = await loadModels(options);
   const recommended = engine.models.verifier?.recipe["verifier.aggregation"] as Aggregation | undefined;
-  const aggregation = options.aggregation ?? recommended ?? "last";
+  const aggregation = options.aggregation ?? recommended ?? "min";
   const run = (strategy: Strategy) => runAll(engine, problems, strategy, options);
 
   const most = Math.max(...options.n);
@@ -89,9 +89,11 @@ async function runAll(
   engine: Engine,
   problems: readonly WordProblem[],
   strategy: Strategy,
-  { concurrency, seed }: AccuracyOptions,
+  { branches, seed }: AccuracyOptions,
 ): Promise<Run> {
   const begun = performance.now();
+  // On CPU a branch pays for the cells of all: few questions with many branches each are faster than many at once.
+  const concurrency = Math.max(1, Math.floor(branches / strategy.generations));
   const answers = await forEachOf(problems, concurrency, ({ question }, i) =>
     engine.solve(question, { strategy, seed: seed * 1_000_003 + i }),
   );

@@ -107,7 +107,7 @@ models(command("accuracy", "which method answers how many held-out questions, at
     "of step scores; default: the verifier's own",
     oneOf<Aggregation>("last", "min", "product", "mean"),
   )
-  .option("--concurrency <count>", "questions at once", count, 16)
+  .option("--branches <count>", "branches at once, over all questions", count, 64)
   .option("--seed <number>", "of the samples", count, 1)
   .action((options: AccuracyOptions) => accuracy(options));
 
