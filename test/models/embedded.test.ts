@@ -1,0 +1,75 @@
+/**
+ * The embedded models in the real engine: what was trained is what runs, however it is batched.
+ *
+ * The generator judges itself here, so that the verifier's score of a step must be what the generator drew it with: one
+ * path through forks, single rows and large batches, the other through spans of many rows. A wrong mask, a cell of another
+ * branch or a broken attention kernel shows at once.
+ */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+import { afterEach, expect, test } from "vitest";
+
+import { beamSearch, bestOfN, Engine, type EngineOptions, type Tree } from "../../lib/index.js";
+
+const model = (name: string) => fileURLToPath(new URL(`../../models/${name}.gguf`, import.meta.url));
+const heldOut = readFileSync(new URL("../../models/heldout.jsonl", import.meta.url), "utf8")
+  .trim()
+  .split("\n")
+  .map((line) => JSON.parse(line) as { question: string; answer: string; pass1: number });
+
+let engine: Engine;
+afterEach(() => engine.close());
+const load = async (options?: EngineOptions) => (engine = await Engine.load(options));
+
+function open(seed = 1): Promise<Tree> {
+  const prompt = `Q: ${heldOut[1]!.question}\n`;
+  const sampler = { temperature: 1, topK: 0, topP: 1, minP: 0 };
+  const none = { tokenBudget: undefined, deadlineMs: undefined, maxLength: undefined };
+  return engine.openTree({
+    ...{ prompt, verifierPrompt: prompt, seed, sampler, ...none },
+    ...{ delimiter: "\n", finalPrefix: "A: ", stop: [] },
+  });
+}
+
+test.each([1, 3, 16, 100])("%i branches: a step is as likely to the verifier as to the generator", async (n) => {
+  await load({ generator: model("tiny-generator"), verifier: { path: model("tiny-generator"), reading: "likelihood" } });
+  const tree = await open();
+  const branches = tree.fork(tree.root, n);
+  await tree.extend(branches, { score: true, steps: 2 });
+  const further = branches.flatMap((branch) => tree.fork(branch, 2));
+  await tree.extend(further, { score: true, steps: Infinity });
+  await tree.score(further);
+  for (const step of further.flatMap(({ steps }) => steps)) {
+    // Half-precision caches and other batch shapes: equal to about a hundredth in the logarithm.
+    expect(Math.abs(Math.log(step.score!) - step.logProbability)).toBeLessThan(0.05 + 0.02 * Math.abs(step.logProbability));
+  }
+  expect((await tree.close()).recomputedTokens).toBe(0);
+});
+
+test("easy questions are solved, and cost what the ledger says", async () => {
+  await load();
+  const easy = heldOut.filter(({ pass1 }) => pass1 > 0.9).slice(0, 10);
+  const answers = await Promise.all(
+    easy.map(({ question }, seed) => engine.solve(question, { strategy: beamSearch({ n: 8, beamWidth: 4 }), seed })),
+  );
+  const right = answers.filter(({ answer }, i) => answer === easy[i]!.answer);
+  expect(right.length).toBeGreaterThanOrEqual(9);
+  for (const { ledger } of answers) {
+    // Live tokens not yet in the cache are the last ones of branches, one each.
+    expect(ledger.kvCellsPeak).toBeLessThanOrEqual(ledger.treeTokensPeak);
+    expect(ledger.kvCellsPeak).toBeGreaterThan(ledger.treeTokensPeak - 8 - 1);
+    expect(ledger.verifierTokens).toBeLessThanOrEqual(ledger.generatedTokens);
+    expect(ledger.recomputedTokens).toBe(0);
+  }
+  expect(engine.stats()).toMatchObject({ kvCells: 0, verifierKvCells: 0, leases: 0, searches: 0, branches: 0 });
+});
+
+test("a tag verifier decodes the steps and their tags, and nothing else", async () => {
+  await load({ generator: model("tiny-generator"), verifier: model("tiny-prm") });
+  expect(engine.models.verifier).toMatchObject({ reading: "tag" });
+  const { candidates, ledger } = await engine.solve(heldOut[1]!.question, { strategy: bestOfN({ n: 8 }), seed: 1 });
+  const steps = candidates.flatMap((candidate) => candidate.steps);
+  for (const { score } of steps) expect(score).toSatisfy((p: number) => p > 0 && p < 1);
+  expect(ledger.verifierTokens).toBe(steps.reduce((sum, { tokens }) => sum + tokens + 1, 0));
+});
