@@ -62,6 +62,7 @@ void Generator::stand(Branch & branch, std::shared_ptr<Step> step) {
 void Generator::extend(Branch & branch, const Extend & command) {
     auto job = std::make_unique<Job>();
     job->branch = &branch;
+    job->start = branch.step;
     job->request = command.request;
     job->sampler = command.sampler;
     job->steps_left = command.steps;
@@ -270,6 +271,7 @@ void Generator::fail(Job & job, ErrorCode error, const std::string & message) {
         stop_writing(*job.branch->step);
         job.growing = NodeRef();
     }
+    stand(*job.branch, job.start);  // the caller is told of no step, and so there is none
     job.done = true;
     job.branch->extending = false;
     Completion completion{};

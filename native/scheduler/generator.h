@@ -41,6 +41,7 @@ public:
 private:
     struct Job {
         Branch * branch;
+        std::shared_ptr<Step> start;  // where the branch goes back to if this fails
         RequestId request;
         SamplerOptions sampler;
         uint32_t steps_left;

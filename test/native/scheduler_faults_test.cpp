@@ -53,6 +53,20 @@ TEST(passing_faults_change_nothing) {
     }
 }
 
+TEST(an_extend_that_fails_moves_nothing) {
+    Driver::Setup setup;
+    setup.with_verifier = true;
+    setup.generator.poison_token = '\n';  // the first step is drawn, and the second cannot begin
+    Driver driver(setup);
+    const BranchId branch = driver.fork(driver.open("1+2?", 3).root, 1).front();
+    const Completion failed = driver.wait(driver.extend(branch, 2, false));
+    CHECK(failed.error == ErrorCode::decode_failed);
+    CHECK(failed.steps.empty());
+    const Completion scored = driver.wait(driver.score(branch));
+    CHECK(scored.error == ErrorCode::none);
+    CHECK_EQ(scored.scores.size(), size_t{0});  // the caller was told of no step, and so there is none
+}
+
 TEST(a_backend_that_always_fails_fails_everyone_soon) {
     for (const FakeOptions & faults :
          {FakeOptions{.fail_every = 1}, FakeOptions{.no_slot_every = 1}, FakeOptions{.throw_every = 1}}) {
