@@ -8,7 +8,6 @@ describe.skipIf(unlessModels.skip)("thinktree demo (needs models/)", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const right = (label: string) => Number(new RegExp(`^ +${label}.* (\\d+) of 5$`, "m").exec(stdout)?.[1]);
     expect(right("beam search")).toBeGreaterThan(right("alone"));
-    expect(right("beam search")).toBeGreaterThanOrEqual(3);
     expect(stdout).toMatch(/How beam search solved question \d/);
     expect(stdout).toMatch(/█ \d\.\d{3} {2}A: -?\d+/);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
