@@ -48,8 +48,8 @@ using ThreadpoolPtr = std::unique_ptr<ggml_threadpool, Deleter<ggml_threadpool_f
 
 // At most this much memory for the logits of one decode: a 150k vocabulary has 600 KB a row.
 constexpr int64_t logits_bytes = 160 << 20;
-// Rows of one decode up to which they cost no more each than fewer would. Patched, CPU attention is in tiles from 4 rows
-// on. In a llama.cpp as it comes, 64 rows go another way than 63.
+// Rows of one decode up to which they cost no more each than fewer would. Patched, CPU attention is in tiles from 4
+// rows on. In a llama.cpp as it comes, 64 rows go another way than 63.
 #ifdef THINKTREE_LLAMA_PATCHED
 constexpr int32_t cpu_tree_rows = SeqSet::capacity;
 #else
