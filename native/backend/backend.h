@@ -38,8 +38,8 @@ struct ContextLimits {
     int32_t batch;      // rows of one decode
     int32_t outputs;    // rows with logits of one decode
     int32_t sequences;  // sequence ids to lease
-    // Rows of one decode up to which attention skips masked cells. Beyond it a tree's rows pay for every used cell:
-    // llama.cpp's CPU kernel is 3.9x slower at 64 rows than at 63.
+    // Branches of one decode at most; more go in equal shares. llama.cpp as it comes takes another way from 64 rows on
+    // than at 63: docs/decisions/0003.
     int32_t tree_rows;
 };
 
