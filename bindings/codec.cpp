@@ -1,10 +1,12 @@
 #include "codec.h"
 
+#include <algorithm>
+
 namespace thinktree {
 
 namespace {
 
-enum class Op { open, fork, extend, score, release, stop, ledger, close };
+enum class Op { open, fork, extend, score, release, stop, ledger, close, condition, hidden };
 
 class Reader {
 public:
@@ -40,6 +42,8 @@ OpenSearch read_open(Reader & in) {
     c.token_budget = in.integer();
     c.deadline_ms = in.number();
     c.max_length = in.integer();
+    c.flops_budget = in.number();
+    c.verifier_sees_context = in.number() != 0;
     const uint32_t stops = in.id();
     c.prompt = in.string();
     c.verifier_prompt = in.string();
@@ -84,6 +88,15 @@ Command read_command(Napi::Env env, Reader & in) {
         case Op::close: {
             const RequestId request = in.id();
             return CloseSearch{request, in.id()};
+        }
+        case Op::condition: {
+            const BranchId parent = in.id();
+            const BranchId branch = in.id();
+            return Condition{parent, branch, in.string()};
+        }
+        case Op::hidden: {
+            const RequestId request = in.id();
+            return HiddenState{request, in.id()};
         }
     }
     throw Napi::TypeError::New(env, "thinktree: no such command");
@@ -137,6 +150,11 @@ Napi::Value encode_completion(Napi::Env env, const Completion & completion) {
     Napi::Array scores = Napi::Array::New(env, completion.scores.size());
     for (uint32_t i = 0; i < completion.scores.size(); ++i) scores[i] = number(env, completion.scores[i]);
     out["scores"] = scores;
+    if (!completion.hidden.empty()) {
+        Napi::Float32Array hidden = Napi::Float32Array::New(env, completion.hidden.size());
+        std::copy(completion.hidden.begin(), completion.hidden.end(), hidden.Data());
+        out["hidden"] = hidden;
+    }
     if (completion.ledger) out["ledger"] = encode_ledger(env, *completion.ledger);
     return out;
 }

@@ -45,7 +45,9 @@ ModelInfo describe(const Lane & lane) {
     info.parameters = static_cast<int64_t>(lane.model->n_params());
     info.vocabulary = lane.model->n_vocab();
     info.positions = lane.context->limits().positions;
-    for (const char * key : {"prompt_template", "step_delimiter", "answer_prefix", "role", "verifier.aggregation"}) {
+    info.width = lane.model->width();
+    for (const char * key : {"prompt_template", "step_delimiter", "answer_prefix", "role", "verifier.aggregation",
+                             "reviser.attempt_separator", "reviser.max_attempts"}) {
         if (auto value = lane.model->metadata(std::string("thinktree.") + key)) info.recipe.emplace_back(key, *value);
     }
     return info;

@@ -37,6 +37,7 @@ struct ModelInfo {
     int64_t parameters = 0;
     int32_t vocabulary = 0;
     int32_t positions = 0;
+    int32_t width = 0;
     std::string reading;                                      // of a verifier: likelihood or tag
     std::vector<std::pair<std::string, std::string>> recipe;  // the GGUF's thinktree.* strings, without the prefix
 };

@@ -15,7 +15,7 @@ function secondThoughts({ tries, trust }: Options): Strategy {
     name: "second-thoughts",
     options: { tries, trust },
     generations: tries, // no step is written more often
-    async search(tree, { answerOf, onRound }) {
+    async explore(tree, { answerOf, onRound }) {
       let here = tree.root;
       for (let round = 1; canGrow(here) && !tree.exhausted; round++) {
         const attempts: Branch[] = [];
@@ -31,8 +31,9 @@ function secondThoughts({ tries, trust }: Options): Strategy {
       }
       const { text, steps, finished, finishReason } = here;
       const weakest = Math.min(...steps.map(({ score }) => score ?? 0));
-      return rankByScore([{ text, steps, finished, finishReason, answer: answerOf(text), score: weakest }]);
+      return [{ text, steps, finished, finishReason, answer: answerOf(text), score: weakest }];
     },
+    rank: rankByScore,
   });
 }
 

@@ -24,6 +24,8 @@ export type ErrorCode =
   | "BRANCH_RELEASED"
   /** An option is missing, of the wrong kind or out of range. */
   | "INVALID_OPTION"
+  /** The search's budget or deadline has ended it, and there is nothing to answer with. */
+  | "EXHAUSTED"
   /** The backend refused or failed the batch. */
   | "DECODE_FAILED"
   /** The model's logits are not numbers: broken weights. */

@@ -1,12 +1,18 @@
 /** The public surface of thinktree. What is not exported here may change without notice. */
-export { Engine } from "./scheduler/engine.js";
-export type { Answer, Budget, Progress, SolveOptions } from "./scheduler/solve.js";
+export { Engine, type Fingerprints, type LoadOptions } from "./scheduler/engine.js";
+export type { Answer, Decision, Progress, SolveOptions } from "./scheduler/solve-options.js";
+export type { Budget } from "./scheduler/budget.js";
+export type { Estimate } from "./scheduler/difficulty.js";
+export { readPolicy, type Policy, type PolicyBin, type PolicyEntry } from "./scheduler/policy.js";
+export type { SolveAllOptions } from "./scheduler/solve-all.js";
+export type { Flag, GuardedCandidate } from "./verifiers/guards.js";
 export type { EngineOptions } from "./engine/options.js";
 export type { EngineStats, Ledger, LoadedModels, ModelInfo } from "./engine/addon.js";
 export type { SamplerOptions } from "./engine/codec.js";
 export type { Tree, TreeOptions } from "./engine/tree.js";
 export type { Branch, ExtendOptions, FinishReason, SearchTree, Step } from "./engine/search-tree.js";
 export {
+  beamAfterAttempt,
   beamSearch,
   bestOfN,
   canGrow,
@@ -14,14 +20,20 @@ export {
   dvts,
   lookaheadSearch,
   majorityVote,
+  reviseSurvivors,
+  revisions,
   strategyByName,
   strategyNames,
   strategyWithin,
   weightedBestOfN,
 } from "./strategies/index.js";
 export type {
+  BeamAfterAttemptOptions,
   BeamOptions,
   LookaheadOptions,
+  ReviseSurvivorsOptions,
+  Revision,
+  RevisionOptions,
   RoundReport,
   SamplingOptions,
   ScoredSamplingOptions,
@@ -30,6 +42,6 @@ export type {
   StrategyName,
 } from "./strategies/index.js";
 export type { Aggregation } from "./verifiers/aggregation.js";
-export { rankByScore, rankByVotes, rankByWeightedScore, type Candidate } from "./verifiers/selection.js";
+export { rankByChains, rankByScore, rankByVotes, rankByWeightedScore, type Candidate } from "./verifiers/selection.js";
 export { solutionsOf, type Solution } from "./verifiers/solution.js";
 export { ThinkTreeError, type ErrorCode } from "./errors.js";

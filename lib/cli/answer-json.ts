@@ -4,7 +4,7 @@
  * Owns: the shape, which is stable; fields may be added.
  * Must not know: terminals.
  */
-import type { Answer } from "../scheduler/solve.js";
+import type { Answer } from "../scheduler/solve-options.js";
 
 export interface AnswerJson {
   /** The final answer; null if the solution states none. */
@@ -17,8 +17,12 @@ export interface AnswerJson {
   /** Best first; the first is the chosen one. */
   readonly candidates: readonly CandidateJson[];
   readonly strategy: { readonly name: string; readonly options: Readonly<Record<string, unknown>> };
+  /** What a search without --strategy decided; null with it. */
+  readonly decision: Answer["decision"];
   /** complete, or what ended the search early: budget (--max-tokens), deadline (--time), stopped (a signal). */
   readonly finishReason: Answer["finishReason"];
+  /** The sizes of the strategies that ran. */
+  readonly generations: number;
   /** Gives the same choices again with --seed. */
   readonly seed: number;
   /** Counts of tokens and KV cells, milliseconds, floating-point operations: see Ledger in lib/engine/addon.ts. */
@@ -42,27 +46,32 @@ export interface CandidateJson {
   readonly weight: number;
   /** False for a partial solution. */
   readonly finished: boolean;
+  /** What the guards found: repeated-step, empty-step, too-short. Flagged candidates rank last. */
+  readonly flags: readonly string[];
   readonly steps: readonly StepJson[];
 }
 
 /** Field by field, so that what the library adds to its own types does not leak into a format that others parse. */
 export function answerJson(found: Answer): AnswerJson {
-  const { answer, text, score, strategy, finishReason, seed, ledger } = found;
+  const { answer, text, score, strategy, decision, finishReason, generations, seed, ledger } = found;
   return {
     answer,
     text,
     steps: stepsJson(found.steps),
     score,
-    candidates: found.candidates.map(({ answer, text, score, weight, finished, steps }) => ({
+    candidates: found.candidates.map(({ answer, text, score, weight, finished, steps, flags }) => ({
       answer,
       text,
       score,
       weight,
       finished,
+      flags,
       steps: stepsJson(steps),
     })),
     strategy: { name: strategy.name, options: strategy.options },
+    decision,
     finishReason,
+    generations,
     seed,
     ledger,
   };

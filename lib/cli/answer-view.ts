@@ -4,7 +4,7 @@
  * Owns: that page. Pure: from an answer to lines.
  * Must not know: how it was found, streams.
  */
-import type { Answer } from "../scheduler/solve.js";
+import type { Answer, Decision } from "../scheduler/solve-options.js";
 import { floatingPointOperations, gauge, grouped, harmless, score3, seconds, wrap, type Paper } from "./paper.js";
 
 const margin = "  ";
@@ -71,12 +71,13 @@ function answersView({ candidates }: Answer, { columns, colors }: Paper): string
 }
 
 /** The ledger. */
-export function costView({ strategy, seed, ledger }: Answer, { columns, colors }: Paper): string[] {
+export function costView({ strategy, decision, seed, ledger }: Answer, { columns, colors }: Paper): string[] {
   const settings = Object.entries(strategy.options)
     .filter(([name]) => name !== "maxRounds")
     .map(([name, value]) => `${words(name)} ${String(value)}`);
   const rows: [string, string][] = [
     ["search", [strategy.name, ...settings, `seed ${seed}`].join(", ")],
+    ...(decision === null ? [] : [["chosen", decisionView(decision)] as [string, string]]),
     [
       "generator",
       `${grouped(ledger.promptTokens)} prompt + ${grouped(ledger.generatedTokens)} generated tokens, ` +
@@ -107,6 +108,13 @@ export function costView({ strategy, seed, ledger }: Answer, { columns, colors }
       (line, i) => `${margin}${colors.dim((i === 0 ? head : "").padEnd(name))}${line}`,
     ),
   );
+}
+
+function decisionView({ difficulty, bin, stopped, rounds }: Decision): string {
+  const where = difficulty === null || bin === null ? [] : [`difficulty ${difficulty.toFixed(2)}, bin ${bin + 1}`];
+  const runs = rounds.map(({ strategy: name, generations }) => `${name} ${generations}`).join(", then ");
+  const why = { agreement: "the answers agree", score: "the verifier is sure" } as const;
+  return [...where, runs, ...(stopped === null ? [] : [`enough: ${why[stopped]}`])].join("; ");
 }
 
 /** beamWidth → beam width. */

@@ -13,7 +13,7 @@ import { z } from "zod";
 import { parseOptions, ThinkTreeError } from "../errors.js";
 import { Engine } from "../scheduler/engine.js";
 import { aggregationOf } from "../scheduler/recipe.js";
-import type { Answer } from "../scheduler/solve.js";
+import type { Answer } from "../scheduler/solve-options.js";
 import { beamSearch, majorityVote, type Strategy } from "../strategies/index.js";
 import { normalizeAnswer } from "../verifiers/answer.js";
 import { costView, stepsView } from "./answer-view.js";

@@ -8,10 +8,13 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 
+import { calibrateCommand } from "./calibrate-command.js";
 import { demoCommand } from "./demo-command.js";
+import { evaluateCommand } from "./evaluate-command.js";
 import { failureOf } from "./failures.js";
 import { Interruption } from "./interruption.js";
 import { paperOf } from "./paper.js";
+import { reproduceCommand } from "./reproduce-command.js";
 import { solveCommand } from "./solve-command.js";
 
 const packageFile = new URL("../../package.json", import.meta.url);
@@ -50,7 +53,14 @@ Examples:
   $ thinktree solve --help`,
   );
 const interruption = new Interruption();
-for (const command of [solveCommand(interruption), demoCommand()]) program.addCommand(command);
+for (const command of [
+  solveCommand(interruption),
+  evaluateCommand(interruption),
+  calibrateCommand(interruption),
+  reproduceCommand(interruption),
+  demoCommand(),
+])
+  program.addCommand(command);
 for (const command of [program, ...program.commands]) {
   // Errors are thrown and told in one place.
   command

@@ -61,9 +61,18 @@ const barCells = 8;
 /** A score in [0, 1] as a bar and three digits; blank where there is none. */
 export function gauge(score: number | null, { colors }: Paper): string {
   if (score === null) return " ".repeat(barCells + 1 + score3(0).length);
-  const full = Math.round(Math.min(1, Math.max(0, score)) * barCells);
   const color = score >= 0.5 ? colors.green : score >= 0.1 ? colors.yellow : colors.red;
+  const full = filled(score);
   return `${color("█".repeat(full))}${colors.dim("░".repeat(barCells - full))} ${color(score3(score))}`;
+}
+
+/** A share in [0, 1], without colour. */
+export function bar(share: number): string {
+  return "█".repeat(filled(share)) + "░".repeat(barCells - filled(share));
+}
+
+function filled(share: number): number {
+  return Math.round(Math.min(1, Math.max(0, share)) * barCells);
 }
 
 export function score3(score: number): string {

@@ -1,13 +1,13 @@
 /**
- * A search under way, on one line of the terminal that is rewritten in place.
+ * A search under way, or a long row of them, on one line of the terminal that is rewritten in place.
  *
  * Owns: that line. Writes nothing at all where there is no terminal.
  * Must not know: how a search works; answers.
  */
 import { createLogUpdate } from "log-update";
 
-import type { Progress } from "../scheduler/solve.js";
-import { grouped, isTerminal, paperOf, score3, seconds, type Paper } from "./paper.js";
+import type { Progress } from "../scheduler/solve-options.js";
+import { bar, grouped, isTerminal, paperOf, score3, seconds, type Paper } from "./paper.js";
 
 /** What the line shows. */
 export interface Moment {
@@ -22,6 +22,17 @@ export interface Moment {
     readonly bestScore: number | null;
     readonly tokens: number;
   };
+  readonly parts?: Parts;
+}
+
+/** Work of many like parts. */
+export interface Parts {
+  readonly done: number;
+  readonly total: number;
+  /** Null while unknown. */
+  readonly remainingMs: number | null;
+  /** How it goes so far; may be empty. */
+  readonly note: string;
 }
 
 const frames = [..."⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"];
@@ -36,6 +47,7 @@ export class ProgressView {
   private frame = 0;
   private label = "";
   private begun = 0;
+  private parts: Parts | undefined;
   private search: { live: number; latest?: Progress; decoded: () => number; decodedBefore: number } | undefined;
 
   constructor(stream: NodeJS.WriteStream) {
@@ -54,6 +66,7 @@ export class ProgressView {
     } finally {
       clearInterval(this.timer);
       this.search = undefined;
+      this.parts = undefined;
       this.draw.clear();
       this.draw.done();
     }
@@ -63,6 +76,11 @@ export class ProgressView {
   duringSearch<T>(label: string, n: number, decoded: () => number, work: () => Promise<T>): Promise<T> {
     this.search = { live: n, decoded, decodedBefore: decoded() };
     return this.during(label, work);
+  }
+
+  /** The same for work that tells how many of its parts are done. */
+  duringParts<T>(label: string, work: (tell: (parts: Parts) => void) => Promise<T>): Promise<T> {
+    return this.during(label, () => work((parts) => (this.parts = parts)));
   }
 
   /** A round of the search is over. */
@@ -81,13 +99,21 @@ export class ProgressView {
       bestScore: latest?.bestScore ?? null,
       tokens: decoded() - decodedBefore,
     };
-    this.draw?.(progressLine({ ...moment, ...(search && { search }) }, this.paper));
+    const parts = this.parts && { parts: this.parts };
+    this.draw?.(progressLine({ ...moment, ...(search && { search }), ...parts }, this.paper));
   }
 }
 
 /** Parts that do not fit the width are left out, the last first; a line that wraps cannot be redrawn in place. */
-export function progressLine({ frame, label, elapsedMs, search }: Moment, { columns, colors }: Paper): string {
+export function progressLine(moment: Moment, { columns, colors }: Paper): string {
+  const { frame, label, elapsedMs, search } = moment;
   const parts = [`${frames[frame % frames.length]!} ${label}`];
+  if (moment.parts) {
+    const { done, total, remainingMs, note } = moment.parts;
+    parts[0] += ` ${bar(done / total)} ${grouped(done)} of ${grouped(total)}`;
+    if (note !== "") parts.push(note);
+    if (remainingMs !== null) parts.push(`${seconds(remainingMs)} left`);
+  }
   if (search) {
     const { round, live, finished, bestScore, tokens } = search;
     parts.push(`round ${round}`, `${grouped(live)} live`);

@@ -12,7 +12,7 @@ import type { FinishReason } from "./search-tree.js";
 
 /** What a search has cost: tokens, KV cells, milliseconds, floating-point operations. Exact, but for milliseconds. */
 export interface Ledger {
-  /** Prefilled by the generator, once. */
+  /** Of the prompt and of contexts, prefilled by the generator, once. */
   readonly promptTokens: number;
   /** Sampled by the generator. */
   readonly generatedTokens: number;
@@ -66,6 +66,8 @@ export interface NativeCompletion {
   readonly steps: readonly NativeStep[];
   /** NaN: unscored. */
   readonly scores: readonly number[];
+  /** The generator's hidden state at the prompt's last token. */
+  readonly hidden?: Float32Array;
   readonly ledger?: Ledger;
 }
 
@@ -75,6 +77,8 @@ export interface ModelInfo {
   readonly vocabulary: number;
   /** Longest prompt and solution together, in tokens. */
   readonly positions: number;
+  /** Floats of one hidden state. */
+  readonly width: number;
   /** How a verifier's scores are read. */
   readonly reading?: "likelihood" | "tag";
   readonly recipe: Readonly<Record<string, string>>;

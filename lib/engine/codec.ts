@@ -24,13 +24,32 @@ export interface OpenCommand {
   readonly seed: number;
   readonly tokenBudget: number | undefined;
   readonly deadlineMs: number | undefined;
+  /** Tokens of one solution. */
   readonly maxLength: number | undefined;
+  /** A hard cap on the ledger's `flops`: no decode is begun that could pass it. Default: none. */
+  readonly flopsBudget?: number | undefined;
+  /**
+   * What the verifier reads before a conditioned branch's steps. False: its own prompt alone, as if they were a first
+   * attempt. True: all that the generator has read, the earlier attempts included. Default false.
+   */
+  readonly verifierSeesContext?: boolean | undefined;
   readonly delimiter: string;
   readonly finalPrefix: string;
   readonly stop: readonly string[];
 }
 
-const OP = { open: 0, fork: 1, extend: 2, score: 3, release: 4, stop: 5, ledger: 6, close: 7 } as const;
+const OP = {
+  open: 0,
+  fork: 1,
+  extend: 2,
+  score: 3,
+  release: 4,
+  stop: 5,
+  ledger: 6,
+  close: 7,
+  condition: 8,
+  hidden: 9,
+} as const;
 const WITHOUT_LIMIT = -1;
 const UINT32 = 2 ** 32;
 
@@ -44,14 +63,20 @@ export class CommandBuffer {
   }
 
   open(request: number, search: number, root: number, command: OpenCommand): void {
-    const { seed, tokenBudget = WITHOUT_LIMIT, deadlineMs = WITHOUT_LIMIT, maxLength = WITHOUT_LIMIT, stop } = command;
-    const [high, low] = [Math.floor(seed / UINT32), seed % UINT32];
-    this.numbers.push(OP.open, request, search, root, high, low, tokenBudget, deadlineMs, maxLength, stop.length);
+    const { seed, stop, verifierSeesContext = false } = command;
+    const limits = [command.tokenBudget, command.deadlineMs, command.maxLength, command.flopsBudget];
+    this.numbers.push(OP.open, request, search, root, Math.floor(seed / UINT32), seed % UINT32);
+    this.numbers.push(...limits.map((limit) => limit ?? WITHOUT_LIMIT), verifierSeesContext ? 1 : 0, stop.length);
     this.strings.push(command.prompt, command.verifierPrompt, command.delimiter, command.finalPrefix, ...stop);
   }
 
   fork(parent: number, first: number, count: number): void {
     this.numbers.push(OP.fork, parent, first, count);
+  }
+
+  condition(parent: number, branch: number, text: string): void {
+    this.numbers.push(OP.condition, parent, branch);
+    this.strings.push(text);
   }
 
   extend(request: number, branch: number, steps: number, score: boolean, sampler: SamplerOptions): void {
@@ -66,6 +91,10 @@ export class CommandBuffer {
 
   release(branch: number): void {
     this.numbers.push(OP.release, branch);
+  }
+
+  hidden(request: number, search: number): void {
+    this.numbers.push(OP.hidden, request, search);
   }
 
   stop(search: number): void {

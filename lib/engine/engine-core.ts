@@ -6,18 +6,20 @@
  */
 import type { EngineStats, LoadedModels } from "./addon.js";
 import { Channel } from "./channel.js";
-import { resolveOptions, type EngineOptions } from "./options.js";
+import { modelFiles, resolveOptions, type EngineOptions, type ModelFiles } from "./options.js";
 import { Tree, type TreeOptions } from "./tree.js";
 
 export class EngineCore implements AsyncDisposable {
   /** @throws {ThinkTreeError} INVALID_OPTION, MODEL_LOAD_FAILED, UNSUPPORTED_MODEL */
   static async load(options: EngineOptions = {}): Promise<EngineCore> {
-    return new EngineCore(...(await Channel.open(resolveOptions(options))));
+    const resolved = resolveOptions(options);
+    return new EngineCore(...(await Channel.open(resolved)), modelFiles(resolved));
   }
 
   private constructor(
     private readonly channel: Channel,
     readonly models: LoadedModels,
+    readonly files: ModelFiles,
   ) {}
 
   /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */

@@ -74,13 +74,30 @@ export interface EngineOptions {
 
 const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}.gguf`, import.meta.url));
 
-/** The options object of the addon. @throws {ThinkTreeError} INVALID_OPTION */
-export function resolveOptions(options: EngineOptions): object {
+/** The addon's options. */
+interface ResolvedOptions {
+  readonly generator: object;
+  readonly verifier: object | undefined;
+}
+
+/** Where the models lie; null: a fake one. */
+export interface ModelFiles {
+  readonly generator: string | null;
+  readonly verifier: string | null | undefined;
+}
+
+export function modelFiles({ generator, verifier }: ResolvedOptions): ModelFiles {
+  const path = (model: object) => ("path" in model ? (model.path as string) : null);
+  return { generator: path(generator), verifier: verifier && path(verifier) };
+}
+
+/** @throws {ThinkTreeError} INVALID_OPTION */
+export function resolveOptions(options: EngineOptions): ResolvedOptions {
   const { generator, verifier, ...rest } = parseOptions(schema, options);
   const defaultVerifier = generator === undefined ? embedded("tiny-strong") : null;
   return {
     ...rest,
-    generator: flatten(generator ?? embedded("tiny-generator")),
+    generator: flatten(generator ?? embedded("tiny-generator"))!,
     verifier: flatten(verifier === undefined ? defaultVerifier : verifier),
   };
 }

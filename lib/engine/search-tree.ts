@@ -1,7 +1,7 @@
 /**
  * The contract between strategies and whatever grows the tree: the native engine, or a toy tree in tests.
  *
- * Owns: the words branch, step, extend, score, fork, release.
+ * Owns: the words branch, step, extend, score, fork, condition, release.
  * Must not know: tokens' ids, KV cells, sequences, questions, strategies.
  */
 
@@ -58,6 +58,12 @@ export interface SearchTree {
   readonly exhausted: boolean;
   /** `n` new branches at the same place, each with its own random stream. The original stays usable. */
   fork(branch: Branch, n: number): Branch[];
+  /**
+   * A new branch with an empty solution whose context is what `branch` has read and written (its end token excepted), then
+   * `text`: given, not sampled. For revisions: the branch's attempt, then words that ask for another. Its steps start empty.
+   * The text is prefilled when the branch is first extended, once for all its forks. The original stays usable; works on finished branches.
+   */
+  condition(branch: Branch, text: string): Branch;
   /**
    * Writes the next step(s) of every branch, in place. Finished branches are left as they are.
    * A spent budget or deadline is no error: see `Branch.finishReason` and `exhausted`.

@@ -82,6 +82,13 @@ export class Tree implements SearchTree, AsyncDisposable {
     });
   }
 
+  condition(branch: Branch, text: string): Branch {
+    const parent = this.own(branch);
+    const id = this.channel.allocateIds(1);
+    this.channel.send((commands) => commands.condition(parent.id, id, text));
+    return new TreeBranch(id, []);
+  }
+
   async extend(
     branches: readonly Branch[],
     { steps = 1, temperature, score = false }: ExtendOptions = {},
@@ -115,6 +122,18 @@ export class Tree implements SearchTree, AsyncDisposable {
       branch.released = true;
       this.channel.send((commands) => commands.release(branch.id));
     }
+  }
+
+  /**
+   * The generator's final hidden state, after its output norm, at the prompt's last token: `ModelInfo.width` floats.
+   * Prefills the prompt if nothing has yet, once for the search as well; else it costs one token.
+   * @throws {ThinkTreeError} EXHAUSTED if the deadline or flopsBudget leaves no room for it; CANCELLED, DECODE_FAILED
+   */
+  async hiddenState(): Promise<Float32Array> {
+    if (this.closing !== undefined) throw cancelled();
+    const { hidden } = await this.channel.request((commands, request) => commands.hidden(request, this.search));
+    if (hidden === undefined) throw new ThinkTreeError("INTERNAL", "the engine answered without a hidden state");
+    return hidden;
   }
 
   /** What the search has cost so far. */

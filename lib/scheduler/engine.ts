@@ -1,25 +1,61 @@
 /**
  * The public handle: an engine that answers questions.
  *
- * Owns: nothing but the joining of the engine's handles with `solve`.
+ * Owns: the joining of the engine's handles with `solve`, and which policy it is given.
  * Must not know: how either works.
  */
+import { fileURLToPath } from "node:url";
+
 import type { EngineStats, LoadedModels } from "../engine/addon.js";
 import { EngineCore } from "../engine/engine-core.js";
 import type { EngineOptions } from "../engine/options.js";
 import type { Tree, TreeOptions } from "../engine/tree.js";
-import { solve, type Answer, type SolveOptions } from "./solve.js";
+import { defaultPolicy } from "./default-policy.js";
+import { fingerprintOf } from "./fingerprint.js";
+import { assertFits, readPolicy, type Policy } from "./policy.js";
+import { solve } from "./solve.js";
+import { QuestionSearch } from "./question-search.js";
+import { solveAll, type SolveAllOptions } from "./solve-all.js";
+import { checkOptions, type Answer, type SolveOptions } from "./solve-options.js";
+
+const embeddedPolicy = fileURLToPath(new URL("../../models/policy.json", import.meta.url));
+
+/** SHA-256 of a part of each model's file; a fake model's is "fake". */
+export interface Fingerprints {
+  readonly generator: string;
+  readonly verifier: string | null;
+}
+
+export interface LoadOptions extends EngineOptions {
+  /** What `thinktree calibrate` wrote, or its path. Default: the embedded models' own, else the paper's findings. */
+  readonly policy?: string | Policy | undefined;
+  /** Take the policy even if it was fitted for other models. Default false. */
+  readonly forcePolicy?: boolean | undefined;
+}
 
 export class Engine implements AsyncDisposable {
   /**
    * Loads the models; without options the embedded ones.
-   * @throws {ThinkTreeError} INVALID_OPTION, MODEL_LOAD_FAILED, UNSUPPORTED_MODEL
+   * @throws {ThinkTreeError} INVALID_OPTION (also a policy for other models), MODEL_LOAD_FAILED, UNSUPPORTED_MODEL
    */
-  static async load(options: EngineOptions = {}): Promise<Engine> {
-    return new Engine(await EngineCore.load(options));
+  static async load(options: LoadOptions = {}): Promise<Engine> {
+    const { policy, forcePolicy = false, ...engineOptions } = options;
+    const core = await EngineCore.load(engineOptions);
+    try {
+      const fingerprints = await fingerprintsOf(core);
+      return new Engine(core, fingerprints, await policyFor(fingerprints, policy, forcePolicy));
+    } catch (error) {
+      await core.close();
+      throw error;
+    }
   }
 
-  private constructor(private readonly core: EngineCore) {}
+  private constructor(
+    private readonly core: EngineCore,
+    readonly fingerprints: Fingerprints,
+    /** What a search without a strategy goes by. */
+    readonly policy: Policy,
+  ) {}
 
   get models(): LoadedModels {
     return this.core.models;
@@ -30,7 +66,21 @@ export class Engine implements AsyncDisposable {
    * @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, INVALID_OPTION, NO_VERIFIER, CANCELLED, ENGINE_CLOSED, DECODE_FAILED
    */
   solve(question: string, options?: SolveOptions): Promise<Answer> {
-    return solve(this.core, question, options);
+    return solve(this.core, this.policy, question, options);
+  }
+
+  /**
+   * Answers many questions out of one budget, which goes where the policy expects most of it.
+   * @throws {ThinkTreeError} as `solve`; one question's failure is everyone's
+   */
+  solveAll(questions: readonly string[], options: SolveAllOptions): Promise<Answer[]> {
+    return solveAll(this.core, this.policy, questions, options);
+  }
+
+  /** The generator's hidden state at the question's end, after its last norm: one number a unit of its width. One prefill. */
+  async hiddenState(question: string): Promise<Float32Array> {
+    await using search = await QuestionSearch.open(this.core, question, checkOptions({ seed: 0 }));
+    return await search.hiddenState();
   }
 
   /** A tree to search by hand: see SearchTree. Close it when done. */
@@ -51,4 +101,24 @@ export class Engine implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+async function fingerprintsOf({ files }: EngineCore): Promise<Fingerprints> {
+  const [generator, verifier] = await Promise.all([
+    files.generator === null ? "fake" : fingerprintOf(files.generator),
+    files.verifier === null ? "fake" : files.verifier && fingerprintOf(files.verifier),
+  ]);
+  return { generator, verifier: verifier ?? null };
+}
+
+/** A policy that was named must fit; the embedded one is only tried. */
+async function policyFor(models: Fingerprints, policy: LoadOptions["policy"], force: boolean): Promise<Policy> {
+  if (policy !== undefined) {
+    const named = typeof policy === "string" ? await readPolicy(policy) : policy;
+    assertFits(named, models, force);
+    return named;
+  }
+  const embedded = await readPolicy(embeddedPolicy).catch(() => undefined);
+  const fits = embedded?.models?.generator === models.generator && embedded.models.verifier === models.verifier;
+  return fits ? embedded : defaultPolicy(models.verifier !== null);
 }

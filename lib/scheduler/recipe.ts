@@ -2,9 +2,10 @@
  * How a question is put to a model, and where its answer stands.
  *
  * Owns: the recipe's fields and defaults; reading it off a GGUF's `thinktree.*` metadata.
- * Must not know: strategies, the engine's insides.
+ * Must not know: any one strategy, the engine's insides.
  */
 import type { ModelInfo } from "../engine/addon.js";
+import { usualRevision, type Revision } from "../strategies/index.js";
 import { aggregations, type Aggregation } from "../verifiers/aggregation.js";
 
 export interface Recipe {
@@ -16,6 +17,8 @@ export interface Recipe {
   readonly answerPrefix: string;
   /** The solution ends before any of these texts. */
   readonly stop: readonly string[];
+  /** How the generator is asked to revise an attempt. */
+  readonly revision: Revision;
 }
 
 /** For a model that carries no recipe of its own: plain completion, one step a line. */
@@ -24,6 +27,7 @@ const usual: Recipe = {
   stepDelimiter: "\n",
   answerPrefix: "",
   stop: ["\nQuestion:"],
+  revision: usualRevision,
 };
 
 export function recipeOf(model: ModelInfo): Recipe {
@@ -34,7 +38,20 @@ export function recipeOf(model: ModelInfo): Recipe {
     stepDelimiter: own["step_delimiter"] ?? usual.stepDelimiter,
     answerPrefix: own["answer_prefix"] ?? usual.answerPrefix,
     stop: [],
+    revision: {
+      separator: own["reviser.attempt_separator"] ?? usual.revision.separator,
+      maxAttempts: positive(own["reviser.max_attempts"]) ?? usual.revision.maxAttempts,
+    },
   };
+}
+
+function positive(text = ""): number | undefined {
+  return /^[1-9]\d{0,3}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Whether a verifier was trained to judge a revision with the attempts before it in view (Snell et al. 2024, sec. 6). */
+export function seesAttempts({ recipe }: ModelInfo): boolean {
+  return recipe["verifier.sees_attempts"] === "true";
 }
 
 /** How a verifier's step scores become one: as its GGUF says; else by its reading. */

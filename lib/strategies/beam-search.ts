@@ -19,10 +19,11 @@ export function beamSearch(options: BeamOptions): Strategy {
     name: "beam",
     options: { ...settings },
     generations: settings.n,
-    async search(tree, { answerOf, onRound, aggregation }) {
-      const ended = await growBeams(tree, settings, onRound, scored(aggregation));
-      return rankByWeightedScore(solutionsOf(ended, answerOf, aggregation));
+    async explore(tree, { answerOf, onRound, aggregation }) {
+      const ended = await growBeams(tree, tree.root, settings, onRound, scored(aggregation));
+      return solutionsOf(ended, answerOf, aggregation);
     },
+    rank: rankByWeightedScore,
   });
 }
 
@@ -33,9 +34,10 @@ export function scored(aggregation: Aggregation): Appraise {
   return (_, branches) => Promise.resolve(branches.map((branch) => scoreOf(branch, aggregation)));
 }
 
-/** The search itself, up to the choice: every branch that ended, whole or stuck, and those still growing at the end. */
+/** The search itself, from `start` up to the choice: every branch that ended, whole or stuck, and those still growing at the end. */
 export async function growBeams(
   tree: SearchTree,
+  start: Branch,
   { n, beamWidth, maxRounds, temperature }: BeamSettings,
   onRound: SearchContext["onRound"],
   appraise: Appraise,
@@ -44,7 +46,7 @@ export async function growBeams(
   const ended: Branch[] = [];
   // Whole solutions among the survivors. They hold their places by their scores, and are never multiplied to fill them.
   let standing: Beam[] = [];
-  let growing = tree.fork(tree.root, n);
+  let growing = tree.fork(start, n);
   for (let round = 1; growing.length > 0; round++) {
     await tree.extend(growing, { temperature, score: true });
     await tree.score(growing);

@@ -15,6 +15,7 @@ export function bestOfN(options: ScoredSamplingOptions): Strategy {
     name: "best-of-n",
     options: { ...settings },
     generations: settings.n,
-    search: async (tree, context) => rankByScore(await sampleAndScore(tree, context, settings)),
+    explore: (tree, context) => sampleAndScore(tree, context, settings),
+    rank: rankByScore,
   });
 }

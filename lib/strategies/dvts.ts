@@ -7,11 +7,12 @@
  *
  * Source: Beeching, Tunstall, Rush 2024, "Scaling test-time compute with open models". Cost: n generations.
  */
-import { compareScores, rankByWeightedScore } from "../verifiers/selection.js";
+import { rankByWeightedScore } from "../verifiers/selection.js";
 import { solutionsOf } from "../verifiers/solution.js";
 import { growBeams, scored } from "./beam-search.js";
 import { checkBeam, type BeamOptions } from "./options.js";
-import { defineStrategy, type RoundReport, type Strategy } from "./strategy.js";
+import { sideBySide } from "./rounds.js";
+import { defineStrategy, type Strategy } from "./strategy.js";
 
 /** @throws {ThinkTreeError} INVALID_OPTION */
 export function dvts(options: BeamOptions): Strategy {
@@ -21,27 +22,14 @@ export function dvts(options: BeamOptions): Strategy {
     name: "dvts",
     options: { ...settings },
     generations: n,
-    async search(tree, { answerOf, onRound, aggregation }) {
-      const reports = new Map<number, RoundReport>();
-      const report = (subtree: number) => (latest: RoundReport) => {
-        reports.set(subtree, latest);
-        onRound?.(together([...reports.values()]));
-      };
+    async explore(tree, { answerOf, onRound, aggregation }) {
+      const report = sideBySide(onRound);
       const subtrees = Array.from({ length: n / beamWidth }, (_, subtree) =>
-        growBeams(tree, { ...settings, n: beamWidth }, report(subtree), scored(aggregation)),
+        growBeams(tree, tree.root, { ...settings, n: beamWidth }, report(subtree), scored(aggregation)),
       );
       const ended = (await Promise.all(subtrees)).flat();
-      return rankByWeightedScore(solutionsOf(ended, answerOf, aggregation));
+      return solutionsOf(ended, answerOf, aggregation);
     },
+    rank: rankByWeightedScore,
   });
-}
-
-/** The subtrees' latest reports as one. */
-function together(reports: readonly RoundReport[]): RoundReport {
-  return {
-    round: Math.max(...reports.map(({ round }) => round)),
-    live: reports.reduce((sum, { live }) => sum + live, 0),
-    finished: reports.reduce((sum, { finished }) => sum + finished, 0),
-    bestScore: reports.map(({ bestScore }) => bestScore).sort(compareScores)[0] ?? null,
-  };
 }

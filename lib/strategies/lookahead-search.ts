@@ -25,11 +25,12 @@ export function lookaheadSearch(options: LookaheadOptions): Strategy {
     name: "lookahead",
     options: { ...settings, lookahead },
     generations: settings.n * (lookahead + 1),
-    async search(tree, { answerOf, onRound, aggregation }) {
+    async explore(tree, { answerOf, onRound, aggregation }) {
       const appraise = lookahead > 0 ? rollOut(lookahead, aggregation) : scored(aggregation);
-      const ended = await growBeams(tree, settings, onRound, appraise);
-      return rankByWeightedScore(solutionsOf(ended, answerOf, aggregation));
+      const ended = await growBeams(tree, tree.root, settings, onRound, appraise);
+      return solutionsOf(ended, answerOf, aggregation);
     },
+    rank: rankByWeightedScore,
   });
 }
 

@@ -7,6 +7,7 @@
 import { rankByVotes } from "../verifiers/selection.js";
 import { solutionsOf } from "../verifiers/solution.js";
 import { checkSampling, type SamplingOptions } from "./options.js";
+import { roundOf } from "./rounds.js";
 import { defineStrategy, type Strategy } from "./strategy.js";
 
 /** @throws {ThinkTreeError} INVALID_OPTION */
@@ -16,11 +17,12 @@ export function majorityVote(options: SamplingOptions): Strategy {
     name: "majority",
     options: { n, ...sampling },
     generations: n,
-    async search(tree, { answerOf, onRound }) {
+    async explore(tree, { answerOf, onRound }) {
       const branches = tree.fork(tree.root, n);
       await tree.extend(branches, { ...sampling, steps: Infinity });
-      onRound?.({ round: 1, live: 0, finished: branches.filter((branch) => branch.finished).length, bestScore: null });
-      return rankByVotes(solutionsOf(branches, answerOf, null));
+      onRound?.(roundOf(1, branches, null));
+      return solutionsOf(branches, answerOf, null);
     },
+    rank: rankByVotes,
   });
 }

@@ -29,6 +29,22 @@ export interface BeamOptions extends ScoredSamplingOptions {
   readonly maxRounds?: number;
 }
 
+export interface RevisionOptions extends Omit<ScoredSamplingOptions, "n"> {
+  /** Chains that run side by side, each of its own: 1 to 65,536. */
+  readonly chains: number;
+  /** Attempts of a chain, one after the other: 1 to 65,536. At 1 nothing is revised. */
+  readonly length: number;
+  /** verifier: best-of-N weighted inside the chains, then across them. majority: votes; nothing is scored. Default verifier. */
+  readonly select?: RevisionSelection;
+  /** What asks for another attempt. Default: the generator's own, or plain words. */
+  readonly separator?: string;
+  /** Earlier attempts in view, the latest ones: 1 to 65,536. Default: the generator's own, or 4. */
+  readonly maxAttempts?: number;
+}
+
+export type RevisionSelection = (typeof revisionSelections)[number];
+const revisionSelections = ["verifier", "majority"] as const;
+
 export type BeamSettings = BeamOptions & Required<Pick<BeamOptions, "maxRounds">>;
 
 export function checkSampling({ n, temperature }: SamplingOptions): SamplingOptions {
@@ -41,16 +57,43 @@ export function checkScoredSampling(options: ScoredSamplingOptions): ScoredSampl
 
 export function checkBeam(options: BeamOptions): BeamSettings {
   const { n, ...sampling } = checkScoredSampling(options);
-  const beamWidth = checkCount("beamWidth", options.beamWidth);
-  if (n % beamWidth !== 0) {
-    const below = n - (n % beamWidth);
-    const choices = below > 0 ? `n = ${below} or ${below + beamWidth}` : `n = ${beamWidth}`;
-    throw invalid(
-      `n must be a multiple of beamWidth, so that n / beamWidth branches survive a step; ` +
-        `got n = ${n} and beamWidth = ${beamWidth}: use ${choices}, or a beamWidth that divides ${n}`,
-    );
-  }
+  const { beamWidth } = options;
+  checkDivides("beamWidth", beamWidth, n, "n / beamWidth branches survive a step");
   return { n, beamWidth, ...sampling, maxRounds: checkCount("maxRounds", options.maxRounds ?? 40) };
+}
+
+export function checkRevisions(options: RevisionOptions): RevisionOptions & { readonly select: RevisionSelection } {
+  const { maxAttempts, select = "verifier" } = options;
+  if (!revisionSelections.includes(select)) {
+    throw invalid(`select must be one of ${revisionSelections.join(", ")}; got ${show(select)}`);
+  }
+  return {
+    chains: checkCount("chains", options.chains),
+    length: checkCount("length", options.length),
+    select,
+    ...checkSeparator(options.separator),
+    ...(maxAttempts !== undefined && { maxAttempts: checkCount("maxAttempts", maxAttempts) }),
+    ...checkTemperature(options.temperature),
+    ...checkAggregation(options.aggregation),
+  };
+}
+
+export function checkSeparator(value: unknown): { separator?: string } {
+  if (value === undefined) return {};
+  if (typeof value === "string" && value !== "") return { separator: value };
+  throw invalid(`separator must be a text that asks for another attempt; got ${show(value)}`);
+}
+
+/** How many times `value` goes into n. */
+export function checkDivides(name: string, value: unknown, n: number, purpose: string): number {
+  const size = checkCount(name, value);
+  if (checkCount("n", n) % size === 0) return n / size;
+  const below = n - (n % size);
+  const choices = below > 0 ? `n = ${below} or ${below + size}` : `n = ${size}`;
+  throw invalid(
+    `n must be a multiple of ${name}, so that ${purpose}; ` +
+      `got n = ${n} and ${name} = ${size}: use ${choices}, or a ${name} that divides ${n}`,
+  );
 }
 
 export function checkCount(name: string, value: unknown, least = 1): number {
@@ -62,7 +105,7 @@ export function invalid(message: string): ThinkTreeError {
   return new ThinkTreeError("INVALID_OPTION", message);
 }
 
-function checkTemperature(value: unknown): { temperature?: number } {
+export function checkTemperature(value: unknown): { temperature?: number } {
   if (value === undefined) return {};
   if (Number.isFinite(value) && (value as number) >= 0) return { temperature: value as number };
   throw invalid(`temperature must be a finite number, 0 or more; got ${show(value)}`);

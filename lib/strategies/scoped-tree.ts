@@ -2,7 +2,7 @@
  * A view of a tree that gives back what it took.
  *
  * Owns: the list of branches that a search holds.
- * Must not know: why a branch is forked, extended or released.
+ * Must not know: why a branch is forked, conditioned, extended or released.
  *
  * Strategies are written as if nothing could fail. Whatever does fail (a decode, a callback, one of several searches
  * that run side by side), `close` lets calls under way come to rest and then releases every branch still held.
@@ -33,6 +33,13 @@ export class ScopedTree implements SearchTree {
     const children = this.#tree.fork(branch, n);
     for (const child of children) this.#held.add(child);
     return children;
+  }
+
+  condition(branch: Branch, text: string): Branch {
+    this.#assertOpen();
+    const conditioned = this.#tree.condition(branch, text);
+    this.#held.add(conditioned);
+    return conditioned;
   }
 
   async extend(branches: readonly Branch[], options?: ExtendOptions): Promise<void> {

@@ -7,7 +7,8 @@
 import type { Branch, SearchTree } from "../engine/search-tree.js";
 import type { Aggregation } from "../verifiers/aggregation.js";
 import type { Candidate } from "../verifiers/selection.js";
-import type { AnswerOf } from "../verifiers/solution.js";
+import type { AnswerOf, Solution } from "../verifiers/solution.js";
+import { usualRevision, type Revision } from "./attempts.js";
 import { ScopedTree } from "./scoped-tree.js";
 
 /** Grows a tree of solution steps and chooses among the solutions. Made by a factory such as `beamSearch`; reusable. */
@@ -18,17 +19,24 @@ export interface Strategy {
   /** Hard cap on the cost of one search, in generations: text worth so many whole solutions of the longest length. */
   readonly generations: number;
   /**
-   * Candidates, best first and never none: `candidates[0]` is the answer. They are whole solutions, or the partial ones
-   * at hand where a budget or deadline ended the search before any was whole. Every branch made is released again,
-   * whether the search succeeds or throws what the tree threw.
+   * Grows the tree. Every solution met, in the order of finding and never none: whole ones, or the partial ones at hand
+   * where a budget or deadline ended the search before any was whole. Every branch made is released again, whether the
+   * search succeeds or throws what the tree threw.
    */
-  search(tree: SearchTree, context: SearchContext): Promise<Candidate[]>;
+  explore(tree: SearchTree, context: SearchContext): Promise<Solution[]>;
+  /**
+   * Chooses: each solution once, best first. Pure, and may be given more than `explore` found: a scheduler pools what
+   * several searches met.
+   */
+  rank(solutions: readonly Solution[]): Candidate[];
 }
 
 export interface SearchContext {
   readonly answerOf: AnswerOf;
   /** The verifier's own, for strategies that were not told one. Default "last". */
   readonly aggregation?: Aggregation | undefined;
+  /** How the generator is asked for another attempt, for strategies that were not told. Default: in plain words. */
+  readonly revision?: Revision | undefined;
   /** Called after every round: each time the growing branches have written and been scored. */
   readonly onRound?: (round: RoundReport) => void;
 }
@@ -44,22 +52,29 @@ export interface RoundReport {
   readonly bestScore: number | null;
 }
 
-/** What `defineStrategy` is given: in the context, the aggregation is settled. */
-interface StrategyParts extends Omit<Strategy, "search"> {
-  readonly options: Readonly<Record<string, unknown>> & { readonly aggregation?: Aggregation };
-  search(tree: SearchTree, context: SearchContext & { aggregation: Aggregation }): Promise<Candidate[]>;
+/** What a strategy's parts are given: nothing that has a default is missing. */
+export interface SettledContext extends SearchContext {
+  readonly aggregation: Aggregation;
+  readonly revision: Revision;
 }
 
-/** A strategy out of its parts. `search` need not release what it holds at its end. */
+/** What `defineStrategy` is given. */
+interface StrategyParts extends Omit<Strategy, "explore"> {
+  readonly options: Readonly<Record<string, unknown>> & { readonly aggregation?: Aggregation };
+  explore(tree: SearchTree, context: SettledContext): Promise<Solution[]>;
+}
+
+/** A strategy out of its parts. `explore` need not release what it holds at its end. */
 export function defineStrategy(parts: StrategyParts): Strategy {
   return Object.freeze({
     ...parts,
     options: Object.freeze({ ...parts.options }),
-    async search(tree: SearchTree, context: SearchContext) {
+    async explore(tree: SearchTree, context: SearchContext) {
       const scope = new ScopedTree(tree);
       try {
         const aggregation = parts.options.aggregation ?? context.aggregation ?? "last";
-        return await parts.search(scope, { ...context, aggregation });
+        const revision = context.revision ?? usualRevision;
+        return await parts.explore(scope, { ...context, aggregation, revision });
       } finally {
         await scope.close();
       }

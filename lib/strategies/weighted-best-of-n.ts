@@ -16,6 +16,7 @@ export function weightedBestOfN(options: ScoredSamplingOptions): Strategy {
     name: "weighted-best-of-n",
     options: { ...settings },
     generations: settings.n,
-    search: async (tree, context) => rankByWeightedScore(await sampleAndScore(tree, context, settings)),
+    explore: (tree, context) => sampleAndScore(tree, context, settings),
+    rank: rankByWeightedScore,
   });
 }

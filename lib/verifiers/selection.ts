@@ -11,7 +11,10 @@
 import type { Solution } from "./solution.js";
 
 export interface Candidate extends Solution {
-  /** What it was ranked by: its answer's votes, its own score, or its answer's summed scores. 0 without an answer. */
+  /**
+   * What it was ranked by: its answer's votes, its own score, or its answer's summed scores, of
+   * all solutions or of those that stand for their chains. 0 without an answer.
+   */
   readonly weight: number;
 }
 
@@ -29,7 +32,22 @@ export function rankByScore(solutions: readonly Solution[]): Candidate[] {
 
 /** Best-of-N weighted (Li et al. 2023; Snell et al. 2024, sec. 5.1): the answer with the largest sum of scores. */
 export function rankByWeightedScore(solutions: readonly Solution[]): Candidate[] {
-  return rankByAnswer(solutions, (group) => group.reduce((sum, { score }) => sum + (score ?? 0), 0));
+  return rankByAnswer(solutions, sumOfScores);
+}
+
+/**
+ * Chains of revisions (Snell et al. 2024, sec. 6): best-of-N weighted inside each chain, where the best-scored solution
+ * with the winning answer stands for the chain; then best-of-N weighted among those. So a chain has one voice, however
+ * often it repeats itself. A solution without a chain is a chain of one. An answer that stands for no chain weighs 0.
+ */
+export function rankByChains(solutions: readonly Solution[]): Candidate[] {
+  const chains = new Map<number | Solution, Solution[]>();
+  for (const solution of solutions) {
+    const chain = solution.chain ?? solution;
+    chains.set(chain, [...(chains.get(chain) ?? []), solution]);
+  }
+  const standing = new Set([...chains.values()].map((chain) => byAnswer(chain, sumOfScores)[0]!.solution));
+  return rankByAnswer(solutions, (group) => sumOfScores(group.filter((solution) => standing.has(solution))));
 }
 
 /** For sorting best first. An unknown score is lower than any other. */
@@ -40,7 +58,15 @@ export function compareScores(a: number | null, b: number | null): number {
   return b - a;
 }
 
-function rankByAnswer(solutions: readonly Solution[], weigh: (group: readonly Solution[]) => number): Candidate[] {
+type Weigh = (group: readonly Solution[]) => number;
+
+const sumOfScores: Weigh = (group) => group.reduce((sum, { score }) => sum + (score ?? 0), 0);
+
+function rankByAnswer(solutions: readonly Solution[], weigh: Weigh): Candidate[] {
+  return byAnswer(solutions, weigh).map(({ solution, weight }) => ({ ...solution, weight }));
+}
+
+function byAnswer(solutions: readonly Solution[], weigh: Weigh): { solution: Solution; weight: number }[] {
   const groups = new Map<string, Solution[]>();
   for (const solution of solutions) {
     if (solution.answer === null) continue;
@@ -59,6 +85,6 @@ function rankByAnswer(solutions: readonly Solution[], weigh: (group: readonly So
     );
   const answerless = bestFirst(solutions.filter((solution) => solution.answer === null));
   return [...ranked, { members: answerless, weight: 0 }].flatMap(({ members, weight }) =>
-    members.map((solution) => ({ ...solution, weight })),
+    members.map((solution) => ({ solution, weight })),
   );
 }

@@ -17,6 +17,8 @@ export interface Solution {
   /** False for a partial solution: there are such only where the search ended before any was whole. */
   readonly finished: boolean;
   readonly finishReason: FinishReason | null;
+  /** The chain of revisions it is an attempt of; left out where it stands alone. */
+  readonly chain?: number;
 }
 
 /** Reads the final answer off a solution's text; null if there is none. */
@@ -28,8 +30,7 @@ export function solutionsOf(
   answerOf: AnswerOf,
   aggregation: Aggregation | null,
 ): Solution[] {
-  const whole = branches.filter((branch) => branch.finished);
-  return (whole.length > 0 ? whole : branches).map((branch) => ({
+  return wholeIfAny(branches).map((branch) => ({
     text: branch.text,
     steps: branch.steps,
     answer: answerOf(branch.text),
@@ -37,6 +38,12 @@ export function solutionsOf(
     finished: branch.finished,
     finishReason: branch.finishReason,
   }));
+}
+
+/** The whole ones; all of them if none is whole. */
+export function wholeIfAny<T extends { readonly finished: boolean }>(all: readonly T[]): T[] {
+  const whole = all.filter(({ finished }) => finished);
+  return whole.length > 0 ? whole : [...all];
 }
 
 /**

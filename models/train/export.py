@@ -127,26 +127,29 @@ def check_tags(path: Path, original: Model, problems: int = 24) -> str:
     return f"{path.name}: {path.stat().st_size} bytes, largest difference of P(+) on {problems} solutions {error:.4f}"
 
 
-def write_heldout(samples: Path, out: Path) -> None:
-    """The held-out questions with the generator's sampled pass@1."""
+QUESTIONS = {"heldout": "h", "calibration": "c"}  # kinds of question files, and how their ids begin
+
+
+def write_questions(samples: Path, out: Path, prefix: str) -> None:
+    """Questions with the generator's sampled pass@1."""
     with out.open("w") as file:
         for n, (problem, counts) in enumerate(read_samples(samples)):
-            record = {"id": f"h{n:04d}", "question": problem.question, "answer": str(problem.answer),
+            record = {"id": f"{prefix}{n:04d}", "question": problem.question, "answer": str(problem.answer),
                       "pass1": round(pass_at_1((problem, counts)), 4)}
             file.write(json.dumps(record) + "\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", type=Path, help="a trained model, or (with --kind heldout) a file of samples")
+    parser.add_argument("model", type=Path, help="a trained model, or a file of samples for files of questions")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--kind", required=True, choices=("generator", "likelihood", "tag", "reviser", "heldout"))
+    parser.add_argument("--kind", required=True, choices=("generator", "likelihood", "tag", "reviser", *QUESTIONS))
     parser.add_argument("--aggregation", default="min", help="of step scores, for verifiers")
     parser.add_argument("--type", default="F16", choices=FILE_TYPES)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    if args.kind == "heldout":
-        write_heldout(args.model, args.out)
+    if args.kind in QUESTIONS:
+        write_questions(args.model, args.out, QUESTIONS[args.kind])
         return
     model = load(args.model)[0]
     export(model, args.out, args.out.stem, args.kind, args.aggregation, args.type)

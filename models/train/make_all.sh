@@ -23,6 +23,7 @@ python3 train.py large "$work/large.pt" --start-from "$work/large-1.pt" --tokens
 python3 sample.py "$work/generator.pt" "$work/pool-1.jsonl" --problems 6386 --samples 4 --seed 31
 python3 sample.py "$work/generator.pt" "$work/mc_samples.jsonl" --problems 800 --samples 16 --seed 32
 python3 sample.py "$work/generator.pt" "$work/dev.jsonl" --split dev --problems 260 --samples 8 --seed 34
+python3 sample.py "$work/generator.pt" "$work/calibration.jsonl" --split dev --problems 400 --samples 16 --seed 77
 python3 sample.py "$work/generator.pt" "$work/heldout.jsonl" --split heldout --problems 510 --samples 64 --seed 2026
 python3 label.py "$work/generator.pt" "$work/mc_samples.jsonl" "$work/labels.jsonl" --problems 500
 cat "$work/mc_samples.jsonl" "$work/pool-1.jsonl" > "$work/pool.jsonl"
@@ -41,6 +42,7 @@ python3 export.py "$work/prm.pt" ../tiny-prm.gguf --kind tag --aggregation last
 python3 export.py "$work/reviser.pt" ../tiny-reviser.gguf --kind reviser
 python3 export.py "$work/large.pt" ../tiny-large.gguf --kind generator --type Q8_0
 python3 export.py "$work/heldout.jsonl" ../heldout.jsonl --kind heldout
+python3 export.py "$work/calibration.jsonl" ../calibration.jsonl --kind calibration
 python3 check_splits.py "$work/heldout.jsonl" "$work/pool.jsonl" "$work/mc_samples.jsonl"
 python3 evaluate.py "$work/heldout.jsonl" --greedy "$work/generator.pt" "$work/strong.pt" "$work/large.pt" \
   --likelihood "$work/generator.pt" "$work/strong.pt" --prm "$work/prm.pt" --problems 240 --aggregation product

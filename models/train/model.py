@@ -75,6 +75,7 @@ class Block(nn.Module):
         width, kv_width = shape.width, shape.kv_heads * shape.head_size
         linear = lambda inputs, outputs: nn.Linear(inputs, outputs, bias=False)
         self.shape = shape
+        self.gain = 1.0  # of what the block adds; `fold` moves it into the weights
         self.attn_norm = RMSNorm(width)
         self.attn_q, self.attn_k = linear(width, width), linear(width, kv_width)
         self.attn_v, self.attn_output = linear(width, kv_width), linear(width, width)
@@ -91,7 +92,7 @@ class Block(nn.Module):
 
     def feed_forward(self, x: Tensor) -> Tensor:
         h = self.ffn_norm(x)
-        return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
+        return x + self.gain * self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cache: list | None = None) -> Tensor:
         q, k, v = (y.transpose(1, 2) for y in self.project(x, cos[:, None], sin[:, None]))
@@ -101,8 +102,15 @@ class Block(nn.Module):
         if group > 1:
             k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
         y = causal_attention(q, k, v)
-        x = x + self.attn_output(y.transpose(1, 2).flatten(2))
+        x = x + self.gain * self.attn_output(y.transpose(1, 2).flatten(2))
         return self.feed_forward(x)
+
+    @torch.no_grad()
+    def fold(self, gain: float) -> None:
+        """Sets another gain without changing the function."""
+        for weight in (self.attn_output.weight, self.ffn_down.weight):
+            weight.mul_(self.gain / gain)
+        self.gain = gain
 
 
 class Model(nn.Module):
@@ -171,6 +179,46 @@ def deepen(small: Model, layers: int) -> Model:
         target.copy_(state[f"blk.{source}.{rest}"])
         if copy and rest in ("attn_output.weight", "ffn_down.weight"):
             target.zero_()
+    return big
+
+
+def widen(small: Model, shape: Shape) -> Model:
+    """A wider and deeper model that computes the same function: new units are read from but write nothing yet.
+
+    Heads grow by new pairs of dimensions between the old ones, whose frequencies they must keep: the head size may only
+    double. Every query head gets keys and values of its own.
+    """
+    old, grow = small.shape, shape.width / small.shape.width
+    assert shape.head_size == 2 * old.head_size and shape.kv_heads == shape.heads >= old.heads
+    big, state = Model(shape), small.state_dict()
+    pairs = torch.arange(old.head_size).view(-1, 2)
+    place = (pairs + torch.arange(old.head_size // 2)[:, None] * 2).flatten()  # of a head's dimensions in the new head
+    rotated = torch.cat([head * shape.head_size + place for head in range(old.heads)])
+    plain = torch.cat([head * shape.head_size + torch.arange(old.head_size) for head in range(old.heads)])
+
+    def heads(weight: Tensor) -> Tensor:  # [kv_heads * head_size, width], one copy for each query head
+        group = old.heads // old.kv_heads
+        return weight.view(old.kv_heads, 1, old.head_size, -1).expand(-1, group, -1, -1).flatten(0, 2)
+
+    with torch.no_grad():
+        big.token_embd.weight.zero_()[:, :old.width] = state["token_embd.weight"]
+        norms = lambda target, source: target.fill_(grow ** -0.5)[:old.width].copy_(source * grow ** -0.5)
+        norms(big.output_norm.weight, state["output_norm.weight"])
+        for index, block in enumerate(big.blk):
+            block.attn_output.weight.zero_()
+            block.ffn_down.weight.zero_()
+            if index >= old.layers:
+                continue
+            own = lambda name: state[f"blk.{index}.{name}.weight"]
+            norms(block.attn_norm.weight, own("attn_norm"))
+            norms(block.ffn_norm.weight, own("ffn_norm"))
+            block.attn_q.weight[rotated, :old.width] = own("attn_q") * 2 ** 0.5  # scores are divided by the head size's root
+            block.attn_k.weight.zero_()[rotated, :old.width] = heads(own("attn_k"))
+            block.attn_v.weight[plain, :old.width] = heads(own("attn_v"))
+            block.attn_output.weight[:old.width, plain] = own("attn_output")
+            block.ffn_gate.weight[:old.feed_forward, :old.width] = own("ffn_gate")
+            block.ffn_up.weight[:old.feed_forward, :old.width] = own("ffn_up")
+            block.ffn_down.weight[:old.width, :old.feed_forward] = own("ffn_down")
     return big
 
 

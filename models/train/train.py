@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data import Tokenizer, draw, draw_equation, draw_solution
-from model import SHAPES, Model, Muon, Shape, deepen, load, save
+from model import SHAPES, Model, Muon, Shape, deepen, load, save, widen
 
 IGNORE = -100
 DRILL_SHARE = 0.25  # examples that are ten bare calculations
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--adam-lr", type=float, default=4e-3)
     parser.add_argument("--flat", type=float, default=0.4, help="share of the tokens before the rate falls")
     parser.add_argument("--tag-share", type=float, default=0.0)
-    parser.add_argument("--grow-from", type=Path, help="start as a deepened copy of this model")
+    parser.add_argument("--grow-from", type=Path, help="start as a deeper, and if need be wider, model of the same function")
     parser.add_argument("--start-from", type=Path, help="continue with the weights of this model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bf16", action="store_true")
@@ -145,7 +145,11 @@ def main() -> None:
     torch.manual_seed(args.seed)
     tokenizer, rng = Tokenizer(), random.Random(args.seed)
     if args.grow_from:
-        model = deepen(load(args.grow_from)[0], SHAPES[args.shape]["layers"])
+        small, wanted = load(args.grow_from)[0], SHAPES[args.shape]
+        if small.shape.width == wanted["width"]:
+            model = deepen(small, wanted["layers"])
+        else:
+            model = widen(small, Shape(vocabulary=tokenizer.size, **wanted))
     elif args.start_from:
         model = load(args.start_from)[0]
     else:

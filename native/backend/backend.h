@@ -49,6 +49,13 @@ struct ContextOptions {
     int32_t threads = 0;  // 0: as many as the machine has cores
 };
 
+// What a text is to the model that reads it.
+enum class TextKind {
+    prompt,   // a whole prompt: special tokens are recognised and the model's own start token is added
+    context,  // goes on from what came before: special tokens are recognised, no start token
+    plain,    // what a model has written: neither
+};
+
 class Context {
 public:
     virtual ~Context() = default;
@@ -57,6 +64,11 @@ public:
     virtual DecodeStatus decode(std::span<const BatchRow> rows) = 0;
     // The logits of the `index`-th output row of the last decode, n_vocab floats, valid until the next.
     virtual const float * logits(int32_t index) = 0;
+    // As decode, and what logits are made of is kept as well. Every row must be an output.
+    virtual DecodeStatus decode_hidden(std::span<const BatchRow> rows) = 0;
+    // The final hidden state, after the output norm, of the `index`-th row of the last decode_hidden: `width` floats,
+    // valid until the next decode of either kind.
+    virtual const float * hidden(int32_t index) = 0;
     // Tags the cells of `from` in [begin, end) with `to` as well: a fork, no copy.
     virtual void seq_copy(SeqId from, SeqId to, Pos begin, Pos end) = 0;
     // Untags the cells of `seq` from `begin` on; a cell without a tag is free.
@@ -67,9 +79,9 @@ class Model {
 public:
     virtual ~Model() = default;
     virtual int32_t n_vocab() const = 0;
+    virtual int32_t width() const = 0;  // of a hidden state
     virtual uint64_t n_params() const = 0;
-    // `whole`: the text is a whole prompt: special tokens are recognised and the model's own start token is added.
-    virtual std::vector<Token> tokenize(std::string_view text, bool whole) const = 0;
+    virtual std::vector<Token> tokenize(std::string_view text, TextKind kind) const = 0;
     virtual const std::string & piece(Token token) const = 0;
     virtual bool is_end(Token token) const = 0;
     virtual std::optional<std::string> metadata(const std::string & key) const = 0;

@@ -20,6 +20,7 @@ enum class ErrorCode {
     invalid_option,
     decode_failed,  // llama.cpp refused or failed the batch, also when the operation ran alone
     bad_logits,     // NaN or no finite logit: broken weights
+    exhausted,      // the search's budget or deadline has ended it, and there is nothing to answer with
     internal,
 };
 
@@ -38,6 +39,7 @@ constexpr const char * error_code_name(ErrorCode code) {
         case ErrorCode::invalid_option: return "INVALID_OPTION";
         case ErrorCode::decode_failed: return "DECODE_FAILED";
         case ErrorCode::bad_logits: return "BAD_LOGITS";
+        case ErrorCode::exhausted: return "EXHAUSTED";
         case ErrorCode::internal: return "INTERNAL";
     }
     return "INTERNAL";

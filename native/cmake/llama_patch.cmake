@@ -14,16 +14,13 @@ endfunction()
 
 function(patch_llama folder)
   set(ops ${folder}/ggml/src/ggml-cpu/ops.cpp)
-  # CPU attention in dense tiles already for 4 query rows, and not from 64 on ...
+  # CPU attention by our kernel, which visits the cells that its rows see, already for 4 query rows ...
+  set(entry "static void ggml_compute_forward_flash_attn_ext_f16(\n        const ggml_compute_params * params,\n        ggml_tensor * dst) {")
+  replace_once(${ops} "${entry}" "#include \"${CMAKE_SOURCE_DIR}/native/kernels/tree_attention.h\"\n\n${entry}")
   replace_once(${ops} "neq1 >= Q_TILE_SZ)" "neq1 >= 4)")
-  # ... a tile costing what its rows cost, and not 64 of them ...
-  replace_once(${ops} "K_f32, Q_TILE_SZ, DK, KV_TILE_SZ)" "K_f32, tile_rows, DK, KV_TILE_SZ)")
-  replace_once(${ops} "V32, Q_TILE_SZ, KV_TILE_SZ, DV)" "V32, tile_rows, KV_TILE_SZ, DV)")
-  set(rows "            for (int tq = 0; tq < Q_TILE_SZ; tq++) {\n")
-  set(valid_rows "            for (int tq = 0; tq < tile_rows; tq++) {\n")
-  foreach(next "                float * kq_row" "                if (skip[tq])")
-    replace_once(${ops} "${rows}${next}" "${valid_rows}${next}")
-  endforeach()
+  replace_once(${ops} "ggml_compute_forward_flash_attn_ext_tiled(params, dst, ir0, ir1);"
+               "thinktree_tree_attention(params, dst, ir0, ir1);")
+  replace_once(${ops} "static void ggml_compute_forward_flash_attn_ext_tiled(" "[[maybe_unused]] static void ggml_compute_forward_flash_attn_ext_tiled(")
   # ... and threads taking whole heads, so that no tile is cut in two.
   set(after "\n\n        static constexpr int64_t Q_TILE_SZ  = ggml_fa_tile_config::Q")
   replace_once(${ops} "const int64_t dr = (nr + nchunk - 1) / nchunk;${after}"

@@ -35,7 +35,11 @@ struct OpenSearch {
     uint64_t seed = 0;
     int64_t token_budget = -1;  // generated tokens in all; negative: none
     double deadline_ms = -1;    // from now; negative: none
+    double flops_budget = -1;   // of Ledger::flops; negative: none
     int64_t max_length = -1;    // tokens of one solution; negative: what the context holds
+    // False: the verifier scores a conditioned branch's steps as if they followed its prompt. True: as if they followed
+    // what the generator has read.
+    bool verifier_sees_context = false;
     StopRules rules;
 };
 
@@ -44,6 +48,14 @@ struct Fork {
     BranchId parent;
     BranchId first;
     uint32_t count;
+};
+
+// A new branch with an empty solution: its context is what `parent` has read and written, its end token excepted, and
+// then `text`. What is wrong with it (too long) surfaces when it is extended or scored.
+struct Condition {
+    BranchId parent;
+    BranchId branch;
+    std::string text;
 };
 
 struct Extend {
@@ -63,6 +75,12 @@ struct Release {
     BranchId branch;
 };
 
+// The generator's hidden state at the end of the prompt.
+struct HiddenState {
+    RequestId request;
+    SearchId search;
+};
+
 // The deadline is now: what runs completes with what it has.
 struct Stop {
     SearchId search;
@@ -79,7 +97,8 @@ struct CloseSearch {
     SearchId search;
 };
 
-using Command = std::variant<OpenSearch, Fork, Extend, Score, Release, Stop, ReadLedger, CloseSearch>;
+using Command =
+    std::variant<OpenSearch, Fork, Condition, Extend, Score, Release, HiddenState, Stop, ReadLedger, CloseSearch>;
 
 enum class FinishReason { step, end, length, budget, deadline };
 
@@ -102,9 +121,9 @@ struct StepResult {
 
 // What one search has cost. Tokens, cells, milliseconds, floating-point operations.
 struct Ledger {
-    int64_t prompt_tokens = 0;           // prefilled by the generator, once
+    int64_t prompt_tokens = 0;           // of prompts and contexts, prefilled by the generator, once
     int64_t generated_tokens = 0;        // sampled
-    int64_t verifier_prompt_tokens = 0;  // prefilled by the verifier, once
+    int64_t verifier_prompt_tokens = 0;  // of prompts and contexts, prefilled by the verifier, once
     int64_t verifier_tokens = 0;         // step tokens and tags, each once
     int64_t recomputed_tokens = 0;       // by either, after parking
     int64_t kv_cells_peak = 0;           // the generator's cache
@@ -122,7 +141,8 @@ struct Completion {
     std::string message;
     FinishReason reason = FinishReason::step;  // of an Extend
     std::vector<StepResult> steps;             // of an Extend: those it wrote
-    std::vector<double> scores;                // of a Score: of every step from the root on; NaN: unscored
+    std::vector<double> scores;                // of a Score: of every step of the solution; NaN: unscored
+    std::vector<float> hidden;                 // of a HiddenState
     std::optional<Ledger> ledger;              // of ReadLedger and CloseSearch
 };
 

@@ -24,7 +24,7 @@ size_t find_stop(const std::string & text, const std::vector<std::string> & stop
 Generator::Generator(std::unique_ptr<Lane> lane, Events events) : lane_(std::move(lane)), events_(std::move(events)) {}
 
 std::shared_ptr<Step> Generator::open(Search & search, const std::string & prompt) {
-    std::vector<Token> tokens = lane_->model->tokenize(prompt, true);
+    std::vector<Token> tokens = lane_->model->tokenize(prompt, TextKind::prompt);
     if (tokens.empty() || first_word(prompt) == std::string::npos) {
         throw Error(ErrorCode::empty_prompt, "the prompt is empty");
     }
@@ -36,7 +36,37 @@ std::shared_ptr<Step> Generator::open(Search & search, const std::string & promp
     }
     auto step = std::make_shared<Step>();
     step->search = &search;
-    step->node = NodeRef(lane_->forest, lane_->forest.add_root(std::move(tokens), search.generator_usage));
+    step->given = true;
+    TokenForest & forest = lane_->forest;
+    const Token last = tokens.back();
+    tokens.pop_back();
+    if (tokens.empty()) {
+        step->node = NodeRef(forest, forest.add_root({last}, search.generator_usage));
+    } else {  // its last token is a node of its own, so that it can be decoded again without the rest: HiddenStates
+        const NodeRef before(forest, forest.add_root(std::move(tokens), search.generator_usage));
+        step->node = NodeRef(forest, forest.add_child(before.id(), {last}, true));
+    }
+    step->solution_start = step->node->end();
+    return step;
+}
+
+std::shared_ptr<Step> Generator::condition(const Branch & branch, const std::string & text) {
+    const std::shared_ptr<Step> & from = branch.step;
+    // Where a stop string ended the attempt, its tokens are no part of what is read on.
+    Step & above = from->cut ? *from->parent->place : *from->place;
+    const std::string words = from->cut ? from->text + text : text;
+    std::vector<Token> tokens = lane_->model->tokenize(words, TextKind::context);
+    auto step = std::make_shared<Step>();
+    step->parent = from;
+    step->search = branch.search;
+    step->given = true;
+    step->text = text;
+    if (tokens.empty()) {
+        step->place = &above;
+    } else {
+        step->node = NodeRef(lane_->forest, lane_->forest.add_child(above.node.id(), std::move(tokens), true));
+    }
+    step->solution_start = step->place->node->end();
     return step;
 }
 
@@ -47,6 +77,12 @@ void Generator::leave(Step & step) {
     step.node->want_last = false;
 }
 
+bool Generator::at_length_limit(const Branch & branch, Pos end) const {
+    const int64_t max_length = branch.search->max_length;
+    return end >= lane_->context->limits().positions ||
+           (max_length >= 0 && end - branch.step->solution_start >= max_length);
+}
+
 // A branch that began to write below `step` is a cursor on it again.
 void Generator::stop_writing(Step & step) {
     --step.writing;
@@ -54,9 +90,9 @@ void Generator::stop_writing(Step & step) {
 }
 
 void Generator::stand(Branch & branch, std::shared_ptr<Step> step) {
-    if (branch.step) leave(*branch.step);
+    if (branch.step) leave(*branch.step->place);
     branch.step = std::move(step);
-    if (branch.step) ++branch.step->cursors;
+    if (branch.step) ++branch.step->place->cursors;
 }
 
 void Generator::extend(Branch & branch, const Extend & command) {
@@ -67,10 +103,20 @@ void Generator::extend(Branch & branch, const Extend & command) {
     job->sampler = command.sampler;
     job->steps_left = command.steps;
     job->score = command.score;
-    job->age = next_age_++;
+    job->age = lane_->next_age();
     branch.extending = true;
     jobs_.push_back(std::move(job));
-    if (branch.finished) finish(*jobs_.back(), FinishReason::end);
+    Job & added = *jobs_.back();
+    if (branch.finished) return finish(added, FinishReason::end);
+    if (branch.search->out_of_flops) return finish(added, FinishReason::budget);
+    // A context that the model's positions cannot hold must not be decoded.
+    if (at_length_limit(branch, lane_->forest[end_of(added)].end())) finish(added, FinishReason::length);
+}
+
+void Generator::each_to_score(const std::function<void(const Step &, const std::string &, uint32_t)> & visit) const {
+    for (const auto & job : jobs_) {
+        if (job->score && !job->done) visit(*job->branch->step, job->text, job->growing ? job->growing->size() : 0);
+    }
 }
 
 void Generator::expire(Clock::time_point now) {
@@ -133,6 +179,7 @@ void Generator::plan() {
     for (const auto & job : jobs_) {
         if (job->suspect && (alone == nullptr || job->age < alone->age)) alone = job.get();
     }
+    lane_->oldest_first(jobs_);
     plan(lane_->owed(end_of(alone != nullptr ? *alone : *jobs_.front())), alone);
     // A long path that found no room leaves the turn to the others.
     if (lane_->batch().rows.empty() && lane_->batch_is_long()) plan(0, alone);
@@ -143,17 +190,30 @@ void Generator::plan(uint32_t owed, const Job * alone) {
     lane_->begin(jobs_.size(), owed);
     for (const auto & job : jobs_) {
         job->planned = false;
-        if (alone != nullptr && job.get() != alone) continue;
+        if (job->done || (alone != nullptr && job.get() != alone)) continue;
         const NodeId end = end_of(*job);
         Node & node = forest[end];
-        if (!node.kept_row.empty()) continue;
-        node.want_last = true;
+        const bool kept = !node.kept_row.empty();
+        if (!kept) node.want_last = true;
         // Computed, but nobody kept the logits: the path is computed again.
-        if (node.computed == node.size() && !forest.park_below(end)) continue;
-        if (lane_->batch_is_long() && lane_->owed(end) == 1) continue;
-        const size_t before = lane_->batch().rows.size();
-        forest.plan(end, node.size(), alone != nullptr ? 0 : job->age, lane_->batch());
-        job->planned = lane_->batch().rows.size() > before;
+        if (!kept && node.computed == node.size() && !forest.park_below(end)) continue;
+        Search & search = *job->branch->search;
+        const uint32_t owes = kept ? 0 : lane_->owed_beyond_batch(end, node.size());
+        const int64_t to_score = job->score ? 1 : 0;  // the token that comes of it
+        if (!search.affords(owes, to_score)) {
+            search.out_of_flops = true;
+            finish(*job, FinishReason::budget);
+            continue;
+        }
+        if (!kept) {
+            if (lane_->batch_is_long() && lane_->owed(end) == 1) continue;
+            const size_t before = lane_->batch().rows.size();
+            forest.plan(end, node.size(), alone != nullptr ? 0 : job->age, lane_->batch());
+            const size_t rows = lane_->batch().rows.size() - before;
+            job->planned = rows > 0;
+            search.committed.generator += static_cast<int64_t>(rows);
+        }
+        if (kept || job->planned) search.committed.verifier += to_score;
     }
 }
 
@@ -179,12 +239,13 @@ void Generator::sample(EngineStats & stats) {
     }
     // Cursors that stay where a row was computed will want it when they go on.
     for (const Ready & r : ready) {
-        if (r.at && r.at->cursors > 0) lane_->keep_row(r.at->node.id());
+        if (r.at && r.at->place->cursors > 0) lane_->keep_row(r.at->place->node.id());
     }
     stats.sample_ms += milliseconds(Clock::now() - begun);
 }
 
 void Generator::apply(Job & job, const Sample & sample) {
+    lane_->served(job.age);
     Branch & branch = *job.branch;
     Search & search = *branch.search;
     if (search.out_of_tokens()) return finish(job, FinishReason::budget);
@@ -193,10 +254,7 @@ void Generator::apply(Job & job, const Sample & sample) {
     }
     TokenForest & forest = lane_->forest;
     const Node & end = forest[end_of(job)];
-    const int64_t solution = end.end() - static_cast<int64_t>(branch.search->generator_usage.root_tokens);
-    if (end.end() >= lane_->context->limits().positions || (search.max_length >= 0 && solution >= search.max_length)) {
-        return finish(job, FinishReason::length);
-    }
+    if (at_length_limit(branch, end.end())) return finish(job, FinishReason::length);
 
     const bool ended = lane_->model->is_end(sample.token);
     if (job.peeking && !ended) return finish(job, FinishReason::step);  // the branch will draw it again when it goes on
@@ -208,9 +266,9 @@ void Generator::apply(Job & job, const Sample & sample) {
     if (job.growing) {
         forest.append(job.growing.id(), sample.token);
     } else {
-        job.growing = NodeRef(forest, forest.add_child(branch.step->node.id(), {sample.token}));
-        ++branch.step->writing;
-        leave(*branch.step);
+        job.growing = NodeRef(forest, forest.add_child(branch.step->place->node.id(), {sample.token}));
+        ++branch.step->place->writing;
+        leave(*branch.step->place);
     }
     job.text += lane_->model->piece(sample.token);
 
@@ -218,6 +276,7 @@ void Generator::apply(Job & job, const Sample & sample) {
     const size_t stop = find_stop(job.text, rules.stop);
     if (stop != std::string::npos) {
         job.text.resize(stop);
+        job.cut = true;
         return finish(job, FinishReason::end);
     }
     // A blank line is not a step of its own: it begins the next one.
@@ -242,8 +301,10 @@ void Generator::end_step(Job & job) {
     step->search = branch.search;
     step->node = std::move(job.growing);
     step->text = job.text;
+    step->cut = job.cut;
+    step->solution_start = branch.step->solution_start;
     ++branch.step->unscored_children;
-    stop_writing(*branch.step);
+    stop_writing(*branch.step->place);
     stand(branch, step);
     job.written.push_back({std::move(job.text), job.tokens, job.log_probability});
     job.text.clear();
@@ -257,7 +318,7 @@ void Generator::finish(Job & job, FinishReason reason) {
     job.done = true;
     job.branch->finished = reason == FinishReason::end;
     job.branch->extending = false;
-    lane_->forest.settle(job.branch->step->node.id());
+    lane_->forest.settle(job.branch->step->place->node.id());
     Completion completion{};
     completion.request = job.request;
     completion.reason = reason;
@@ -268,7 +329,7 @@ void Generator::finish(Job & job, FinishReason reason) {
 void Generator::fail(Job & job, ErrorCode error, const std::string & message) {
     lane_->forest.settle(end_of(job));
     if (job.growing) {
-        stop_writing(*job.branch->step);
+        stop_writing(*job.branch->step->place);
         job.growing = NodeRef();
     }
     stand(*job.branch, job.start);  // the caller is told of no step, and so there is none

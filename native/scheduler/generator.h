@@ -23,9 +23,14 @@ public:
 
     // The empty solution of a new search. Throws Error (empty_prompt, context_exceeded).
     std::shared_ptr<Step> open(Search & search, const std::string & prompt);
+    // A context of `text` after what the branch has read and written.
+    std::shared_ptr<Step> condition(const Branch & branch, const std::string & text);
     void extend(Branch & branch, const Extend & command);
     // The branch stands at `step` from now on; null: nowhere.
     void stand(Branch & branch, std::shared_ptr<Step> step);
+
+    // Each step that is being written and will be scored: the step above it, its text and its tokens so far.
+    void each_to_score(const std::function<void(const Step &, const std::string &, uint32_t)> & visit) const;
 
     // Completes what a spent budget or deadline has ended.
     void expire(Clock::time_point now);
@@ -49,6 +54,7 @@ private:
         uint64_t age;
         NodeRef growing;  // the step being written; none at a step's beginning
         std::string text;
+        bool cut = false;  // a stop string ended it: the text is shorter than the tokens
         uint32_t tokens = 0;
         double log_probability = 0;
         std::vector<StepResult> written;
@@ -61,7 +67,8 @@ private:
         bool done = false;
     };
 
-    NodeId end_of(const Job & job) const { return job.growing ? job.growing.id() : job.branch->step->node.id(); }
+    NodeId end_of(const Job & job) const { return job.growing ? job.growing.id() : job.branch->step->place->node.id(); }
+    bool at_length_limit(const Branch & branch, Pos end) const;
     static void leave(Step & step);
     static void stop_writing(Step & step);
     void plan();
@@ -78,7 +85,6 @@ private:
     Sampler sampler_;
     // In the order of their next turn: those that were decoded last stand last.
     std::vector<std::unique_ptr<Job>> jobs_;
-    uint64_t next_age_ = 1;  // 0 is that of a suspect
 };
 
 }  // namespace thinktree

@@ -19,10 +19,10 @@ void Lane::begin(size_t wanted, uint32_t owed) {
     batch_.max_outputs = static_cast<uint32_t>(limits.outputs);
 }
 
-DecodeStatus Lane::decode() {
+DecodeStatus Lane::decode(bool hidden) {
     DecodeStatus status = DecodeStatus::failed;
     try {
-        status = context->decode(batch_.rows);
+        status = hidden ? context->decode_hidden(batch_.rows) : context->decode(batch_.rows);
     } catch (const std::exception &) {
         // A backend that throws has failed; what it left behind is removed below.
     }
@@ -52,6 +52,17 @@ uint32_t Lane::owed(NodeId id) const {
     uint32_t tokens = 0;
     for (; id != no_node && forest[id].computed < forest[id].size(); id = forest[id].parent) {
         tokens += forest[id].size() - forest[id].computed;
+    }
+    return tokens;
+}
+
+uint32_t Lane::owed_beyond_batch(NodeId id, uint32_t upto) const {
+    uint32_t tokens = 0;
+    while (id != no_node && forest[id].computed < upto) {
+        if (forest[id].planned) break;  // it and what it owes above are in the batch, or wait for the next
+        tokens += upto - forest[id].computed;
+        id = forest[id].parent;
+        if (id != no_node) upto = forest[id].size();
     }
     return tokens;
 }

@@ -2,6 +2,8 @@
 // Must not know: what the rows are for. Thread: the scheduler thread.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "tree/token_forest.h"
@@ -24,7 +26,8 @@ public:
     bool batch_is_long() const { return long_; }
     Batch & batch() { return batch_; }
 
-    DecodeStatus decode();
+    // `hidden`: hidden states come as well; every row of the batch must be an output.
+    DecodeStatus decode(bool hidden = false);
 
     // The logits after a node's last token, if they are kept or came with the last decode.
     const float * row_after(NodeId node);
@@ -35,10 +38,38 @@ public:
 
     // Tokens that `node` and its ancestors still owe.
     uint32_t owed(NodeId node) const;
+    // Those of them that the batch in the making does not pay already; of `node` itself, `upto` tokens are asked for.
+    uint32_t owed_beyond_batch(NodeId node, uint32_t upto) const;
+
+    // Where operations take cells from each other, whoever goes first undoes what others have begun, and round robin
+    // may come to no end. So the oldest stands first from then on until it is `served`.
+    template <class Jobs>
+    void oldest_first(Jobs & jobs) {
+        if (forest.take_contended() && first_age_ == nobody) {
+            for (const auto & job : jobs) first_age_ = std::min(first_age_, job->age);
+        }
+        if (first_age_ == nobody) return;
+        const auto first =
+            std::find_if(jobs.begin(), jobs.end(), [&](const auto & job) { return job->age == first_age_; });
+        if (first == jobs.end()) {
+            first_age_ = nobody;
+        } else {
+            std::rotate(jobs.begin(), first, first + 1);
+        }
+    }
+    void served(uint64_t age) {
+        if (first_age_ == age) first_age_ = nobody;
+    }
+
+    // An operation that begins now is younger than all others of this lane. 0 is the age of a suspect.
+    uint64_t next_age() { return ++last_age_; }
 
 private:
     Batch batch_;
     bool long_ = false;
+    uint64_t last_age_ = 0;
+    static constexpr uint64_t nobody = std::numeric_limits<uint64_t>::max();
+    uint64_t first_age_ = nobody;
 };
 
 }  // namespace thinktree

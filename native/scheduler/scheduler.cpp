@@ -54,6 +54,8 @@ void Scheduler::run(const Load & load) {
             std::move(lanes.generator),
             Generator::Events{[this](Completion completion) { completions_.push_back(std::move(completion)); },
                               [this](const std::shared_ptr<Step> & step) { verifier_->score(step); }});
+        hidden_states_ = std::make_unique<HiddenStates>(
+            generator_->lane(), [this](Completion completion) { completions_.push_back(std::move(completion)); });
         if (lanes.verifier) {
             verifier_ = std::make_unique<Verifier>(std::move(lanes.verifier), lanes.reading, model);
         }
@@ -67,8 +69,16 @@ void Scheduler::run(const Load & load) {
     while (drain()) {
         try {
             expire();
+            if (hidden_states_->has_work()) {
+                commit(true);
+                hidden_states_->turn(running_stats_);
+            }
+            commit(true);
             generator_->turn(running_stats_);
-            if (verifier_ && verifier_->worth_a_turn(generator_->has_work())) verifier_->turn(running_stats_);
+            if (verifier_ && verifier_->worth_a_turn(generator_->has_work())) {
+                commit(false);
+                verifier_->turn(running_stats_);
+            }
             answer_scores(false, nullptr);
         } catch (const std::exception & error) {  // out of memory, or a bug: what is open fails, the engine lives
             close_all(ErrorCode::internal, error.what());
@@ -83,6 +93,7 @@ void Scheduler::run(const Load & load) {
     }
     report();
     verifier_.reset();
+    hidden_states_.reset();
     generator_.reset();
 }
 
@@ -109,9 +120,7 @@ bool Scheduler::drain() {
     std::vector<Command> commands;
     {
         std::unique_lock lock(mutex_);
-        const auto ready = [&] {
-            return closing_ || !queue_.empty() || generator_->has_work() || (verifier_ && verifier_->has_work());
-        };
+        const auto ready = [&] { return closing_ || !queue_.empty() || has_work(); };
         if (!ready()) {
             const auto begun = Clock::now();
             wake_.wait(lock, ready);
@@ -130,6 +139,10 @@ bool Scheduler::drain() {
         }
     }
     return true;
+}
+
+bool Scheduler::has_work() const {
+    return generator_->has_work() || hidden_states_->has_work() || (verifier_ && verifier_->has_work());
 }
 
 void Scheduler::report() {
@@ -172,7 +185,12 @@ void Scheduler::apply(OpenSearch & command) {
     search->id = command.search;
     search->rules = std::move(command.rules);
     search->token_budget = command.token_budget;
+    search->flops_budget = command.flops_budget;
     search->max_length = command.max_length;
+    search->verifier_sees_context = command.verifier_sees_context;
+    const auto token_flops = [](const Lane & lane) { return 2.0 * static_cast<double>(lane.model->n_params()); };
+    search->generator_token_flops = token_flops(generator_->lane());
+    search->verifier_token_flops = verifier_ ? token_flops(verifier_->lane()) : 0;
     search->opened = Clock::now();
     if (command.deadline_ms >= 0 && command.deadline_ms < longest_deadline_ms) {
         search->deadline = search->opened + std::chrono::duration_cast<Clock::duration>(
@@ -185,6 +203,7 @@ void Scheduler::apply(OpenSearch & command) {
     try {
         std::shared_ptr<Step> root = generator_->open(*search, command.prompt);
         if (verifier_) verifier_->open(*root, command.verifier_prompt);
+        search->root = root;
         generator_->stand(*branch, std::move(root));
     } catch (const Error & error) {
         return fail(command.request, error.code, error.what());
@@ -194,21 +213,39 @@ void Scheduler::apply(OpenSearch & command) {
     branches_[command.root] = std::move(branch);
     searches_[command.search] = std::move(search);
     ++open_searches_;
-    completions_.push_back(Completion{command.request, ErrorCode::none, {}, {}, {}, {}, {}});
+    completions_.push_back(Completion{command.request, ErrorCode::none, {}, {}, {}, {}, {}, {}});
 }
 
 void Scheduler::apply(const Fork & command) {
     const auto parent = branches_.find(command.parent);
     if (parent == branches_.end()) return;  // its search was closed; the new branches' first use will say so
+    Branch & from = *parent->second;
     for (uint32_t i = 0; i < command.count; ++i) {
-        auto branch = std::make_unique<Branch>();
-        branch->id = command.first + i;
-        branch->search = parent->second->search;
-        branch->key = fork_key(parent->second->key, parent->second->forks++);
-        branch->finished = parent->second->finished;
-        generator_->stand(*branch, parent->second->step);
-        branches_[branch->id] = std::move(branch);
+        add_branch(command.first + i, from, from.step).finished = from.finished;
     }
+}
+
+void Scheduler::apply(const Condition & command) {
+    const auto parent = branches_.find(command.parent);
+    if (parent == branches_.end()) return;  // likewise
+    Branch & from = *parent->second;
+    std::shared_ptr<Step> context;
+    try {
+        context = generator_->condition(from, command.text);
+    } catch (const std::exception &) {  // the tokenizer's; the new branch's first use will say that there is none
+        return;
+    }
+    if (verifier_) verifier_->condition(*context);
+    add_branch(command.branch, from, std::move(context));
+}
+
+Branch & Scheduler::add_branch(BranchId id, Branch & parent, std::shared_ptr<Step> step) {
+    auto branch = std::make_unique<Branch>();
+    branch->id = id;
+    branch->search = parent.search;
+    branch->key = fork_key(parent.key, parent.forks++);
+    generator_->stand(*branch, std::move(step));
+    return *(branches_[id] = std::move(branch));
 }
 
 Branch & Scheduler::require(BranchId id) {
@@ -250,6 +287,14 @@ void Scheduler::apply(const Release & command) {
     branches_.erase(found);
 }
 
+void Scheduler::apply(const HiddenState & command) {
+    const auto found = searches_.find(command.search);
+    if (found == searches_.end()) return fail(command.request, ErrorCode::cancelled, "the search was closed");
+    std::shared_ptr<Step> root = found->second->root.lock();
+    if (!root) return fail(command.request, ErrorCode::unknown_branch, "every branch of the search was released");
+    hidden_states_->read(command.request, std::move(root));
+}
+
 void Scheduler::apply(const Stop & command) {
     const auto found = searches_.find(command.search);
     if (found != searches_.end()) found->second->deadline = Clock::now();
@@ -280,6 +325,7 @@ void Scheduler::expire() {
     const auto now = Clock::now();
     auto last = Clock::time_point::min();
     generator_->expire(now);
+    hidden_states_->expire(now);
     for (const auto & [id, search] : searches_) {
         last = std::max(last, search->deadline.value_or(Clock::time_point::max()));
         if (!search->out_of_time(now)) continue;
@@ -289,12 +335,23 @@ void Scheduler::expire() {
     last_deadline_ = searches_.empty() || last <= now ? no_deadline : last.time_since_epoch().count();
 }
 
+// What the next turn's decodes must leave of each budget of operations; `to_scoring`: also for the scoring to come.
+void Scheduler::commit(bool to_scoring) {
+    bool limited = false;
+    for (const auto & [id, search] : searches_) {
+        search->committed = {};
+        limited = limited || search->flops_budget >= 0;
+    }
+    if (!limited || !to_scoring || !verifier_) return;
+    verifier_->commit([this](const Verifier::ToScore & visit) { generator_->each_to_score(visit); });
+}
+
 void Scheduler::answer_scores(bool even_if_unscored, const Search * of) {
     const auto answered = [&](const ScoreRequest & request) {
         if (of != nullptr && request.step->search != of) return false;
         Completion completion{};
         completion.request = request.request;
-        for (const Step * step = request.step.get(); step->parent; step = step->parent.get()) {
+        for (const Step * step = request.step.get(); !step->given; step = step->parent.get()) {
             if (step->scoring && !even_if_unscored) return false;
             if (!step->score && step->score_error != ErrorCode::none) {
                 completion.error = step->score_error;
@@ -315,6 +372,7 @@ void Scheduler::close_all(ErrorCode error, const std::string & message) {
 
 void Scheduler::close(Search & search, ErrorCode error, const std::string & message) {
     generator_->fail(error, message, [&](const Branch & branch) { return branch.search == &search; });
+    hidden_states_->fail(error, message, search);
     if (verifier_) verifier_->drop(search);
     std::erase_if(score_requests_, [&](const ScoreRequest & request) {
         if (request.step->search != &search) return false;
@@ -343,11 +401,7 @@ Ledger Scheduler::ledger(const Search & search) const {
     ledger.verifier_kv_cells_peak = v.cells_peak;
     ledger.tree_tokens_peak = g.live_peak;
     ledger.milliseconds = milliseconds(Clock::now() - search.opened);
-    const auto flops = [](const Lane & lane, const TreeUsage & usage) {
-        return 2.0 * static_cast<double>(lane.model->n_params()) *
-               static_cast<double>(usage.prompt_decoded + usage.decoded + usage.recomputed);
-    };
-    ledger.flops = flops(generator_->lane(), g) + (verifier_ ? flops(verifier_->lane(), v) : 0.0);
+    ledger.flops = search.flops();
     return ledger;
 }
 

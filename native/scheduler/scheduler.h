@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "scheduler/generator.h"
+#include "scheduler/hidden_states.h"
 #include "scheduler/verifier.h"
 
 namespace thinktree {
@@ -59,14 +60,19 @@ private:
 
     void apply(OpenSearch & command);
     void apply(const Fork & command);
+    void apply(const Condition & command);
     void apply(const Extend & command);
     void apply(const Score & command);
     void apply(const Release & command);
+    void apply(const HiddenState & command);
     void apply(const Stop & command);
     void apply(const ReadLedger & command);
     void apply(const CloseSearch & command);
 
+    bool has_work() const;
     void expire();
+    void commit(bool to_scoring);
+    Branch & add_branch(BranchId id, Branch & parent, std::shared_ptr<Step> step);
     void answer_scores(bool even_if_unscored, const Search * of);
     void close(Search & search, ErrorCode error, const std::string & message);
     void close_all(ErrorCode error, const std::string & message);
@@ -78,6 +84,7 @@ private:
 
     const Events events_;
     std::unique_ptr<Generator> generator_;
+    std::unique_ptr<HiddenStates> hidden_states_;  // on the generator's lane
     std::unique_ptr<Verifier> verifier_;
     // Steps die before the forests that hold their tokens, and searches after their steps.
     std::unordered_map<SearchId, std::unique_ptr<Search>> searches_;

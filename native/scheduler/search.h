@@ -2,7 +2,11 @@
 // Must not know: batches, the queue. Thread: the scheduler thread.
 //
 // A Step is immutable once written and shared by every branch that goes through it; a Branch is a cursor on a step.
-// Forking makes a second cursor. Pruning drops one; steps go when no branch stands on or below them.
+// Forking makes a second cursor. Pruning drops one; steps go when no branch stands on or below them. A conditioned
+// branch stands on a given step, its context, below the steps of the attempt:
+//
+//      prompt ─── 17+26=44 ─── 3*4=12 ─── "no, again:" ─── 17+26=43        one path of tokens, two solutions
+//      given      └── first solution ┘    given            └── second
 #pragma once
 
 #include <chrono>
@@ -22,22 +26,51 @@ struct Search {
     SearchId id = 0;
     StopRules rules;
     int64_t token_budget = -1;
+    double flops_budget = -1;
     int64_t max_length = -1;
+    bool verifier_sees_context = false;
     Clock::time_point opened;
     std::optional<Clock::time_point> deadline;
     int64_t generated = 0;
     TreeUsage generator_usage;
     TreeUsage verifier_usage;
+    // Operations on one token: 2 x parameters (Snell et al. 2024, section 7).
+    double generator_token_flops = 0;
+    double verifier_token_flops = 0;
+    // Tokens that are going to be decoded beyond those that have been: those of the batch in the making, and the
+    // verifier's for what is being scored. Counted anew every turn, and only where there is a budget of operations.
+    struct Committed {
+        int64_t generator = 0;
+        int64_t verifier = 0;
+    } committed;
+    bool out_of_flops = false;
+    std::weak_ptr<struct Step> root;
+    bool conditioned = false;  // more solutions than those below the root may begin where the verifier's prompt ends
 
     bool out_of_tokens() const { return token_budget >= 0 && generated >= token_budget; }
     bool out_of_time(Clock::time_point now) const { return deadline && now >= *deadline; }
+    double flops(int64_t generator_more = 0, int64_t verifier_more = 0) const {
+        return generator_token_flops * static_cast<double>(generator_usage.all_decoded() + generator_more) +
+               verifier_token_flops * static_cast<double>(verifier_usage.all_decoded() + verifier_more);
+    }
+    // Whether so many tokens more would still be within the budget.
+    bool affords(int64_t generator_more, int64_t verifier_more) const {
+        return flops_budget < 0 ||
+               flops(committed.generator + generator_more, committed.verifier + verifier_more) <= flops_budget;
+    }
 };
 
 struct Step {
     std::shared_ptr<Step> parent;  // null: the prompt
     Search * search = nullptr;
-    NodeRef node;           // its tokens in the generator's forest
-    NodeRef verifier_node;  // in the verifier's, once its scoring has begun
+    bool given = false;     // a prompt or a context: a solution begins below it
+    bool cut = false;       // its tokens say more than its text: a stop string
+    NodeRef node;           // its tokens in the generator's forest; none: a context without tokens
+    NodeRef verifier_node;  // in the verifier's, once its scoring has begun; none: likewise, or it is not to see it
+    // After whose tokens the next step's come, in each forest: itself, unless it has no tokens of its own there.
+    Step * place = this;
+    Step * verifier_place = this;
+    Pos solution_start = 0;  // position of the solution's first token in the generator's forest
     std::string text;
     std::optional<double> score;
     ErrorCode score_error = ErrorCode::none;
@@ -50,7 +83,7 @@ struct Step {
     Step() = default;
     Step(const Step &) = delete;
     ~Step() {
-        if (parent && !score) --parent->unscored_children;
+        if (parent && !given && !score) --parent->unscored_children;
     }
 };
 

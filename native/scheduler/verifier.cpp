@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
 #include "sampling/sampler.h"
 
@@ -22,14 +23,17 @@ bool same_vocabulary(const Model & a, const Model & b) {
     return true;
 }
 
+// The step after whose tokens these come in the verifier's tree.
+Step & above(const Step & step) { return *step.parent->verifier_place; }
+
 }  // namespace
 
 Reading tag_reading(const Model & model, const std::string & tag, const std::string & positive,
                     const std::string & negative) {
     const auto single = [&](const std::string & text) {
-        // Special tokens are recognised only in whole texts, plain ones must not get a start token: try both.
-        for (const bool whole : {false, true}) {
-            const std::vector<Token> tokens = model.tokenize(text, whole);
+        // A special token, or the same letters as text: whichever is one token.
+        for (const TextKind kind : {TextKind::plain, TextKind::context}) {
+            const std::vector<Token> tokens = model.tokenize(text, kind);
             if (tokens.size() == 1) return tokens.front();
         }
         throw Error(ErrorCode::invalid_option, "\"" + text + "\" is not a single token of the verifier");
@@ -44,7 +48,7 @@ Verifier::Verifier(std::unique_ptr<Lane> lane, Reading reading, const Model & ge
       same_vocabulary_(same_vocabulary(*lane_->model, generator)) {}
 
 void Verifier::open(Step & root, const std::string & prompt) {
-    std::vector<Token> tokens = lane_->model->tokenize(prompt, true);
+    std::vector<Token> tokens = lane_->model->tokenize(prompt, TextKind::prompt);
     if (tokens.empty()) throw Error(ErrorCode::empty_prompt, "the verifier's prompt is empty");
     if (static_cast<int64_t>(tokens.size()) >= lane_->context->limits().positions) {
         throw Error(ErrorCode::context_exceeded, "the question does not fit the verifier's context");
@@ -56,13 +60,41 @@ void Verifier::open(Step & root, const std::string & prompt) {
 void Verifier::score(const std::shared_ptr<Step> & step) {
     std::vector<std::shared_ptr<Step>> path;
     for (std::shared_ptr<Step> at = step; at->parent; at = at->parent) {
-        if (!at->score && !at->scoring) path.push_back(at);
+        if (at->given && at->verifier_place != at.get()) break;  // the root's, or what is above is begun already
+        if (at->given ? !at->verifier_node : !at->score && !at->scoring) path.push_back(at);
     }
-    for (size_t i = path.size(); i-- > 0;) begin(path[i]);
+    for (size_t i = path.size(); i-- > 0;) path[i]->given ? begin_context(*path[i]) : begin(path[i]);
+}
+
+void Verifier::condition(Step & context) {
+    context.search->conditioned = true;
+    if (context.search->verifier_sees_context) return;  // its tokens are wanted once something below is scored
+    Step * root = &context;
+    while (root->parent) root = root->parent.get();
+    context.verifier_place = root;
+}
+
+void Verifier::begin_context(Step & context) {
+    context.score_error = ErrorCode::none;
+    const Step & before = above(context);
+    if (!before.verifier_node) {
+        context.score_error = before.score_error;
+        return;
+    }
+    std::vector<Token> tokens = lane_->model->tokenize(context.text, TextKind::context);
+    if (tokens.empty()) {
+        context.verifier_place = context.parent->verifier_place;
+    } else if (before.verifier_node->end() + static_cast<int64_t>(tokens.size()) > lane_->context->limits().positions) {
+        context.score_error = ErrorCode::context_exceeded;
+    } else {
+        TokenForest & forest = lane_->forest;
+        context.verifier_node = NodeRef(forest, forest.add_child(before.verifier_node.id(), std::move(tokens), true));
+    }
 }
 
 std::vector<Token> Verifier::tokens_of(const Step & step) const {
-    std::vector<Token> tokens = same_vocabulary_ ? step.node->tokens : lane_->model->tokenize(step.text, false);
+    std::vector<Token> tokens =
+        same_vocabulary_ ? step.node->tokens : lane_->model->tokenize(step.text, TextKind::plain);
     if (reading_.kind == Reading::Kind::tag) tokens.push_back(reading_.tag);
     return tokens;
 }
@@ -73,27 +105,28 @@ void Verifier::begin(const std::shared_ptr<Step> & step) {
     if (step->verifier_node) {
         forest.park_below(step->verifier_node.id());  // a second attempt: its rows have to come again
     } else {
-        if (!step->parent->verifier_node) {  // its own scoring failed, and so does ours
-            step->score_error = step->parent->score_error;
+        Step & before = above(*step);
+        if (!before.verifier_node) {  // its own scoring failed, and so does ours
+            step->score_error = before.score_error;
             return;
         }
         std::vector<Token> tokens = tokens_of(*step);
         if (tokens.empty()) {  // no text, nothing to doubt; nodes of the forest are never empty
             step->score = 1.0;
+            step->verifier_place = &before;  // a context may follow
             --step->parent->unscored_children;
             return;
         }
-        const Node & parent = *step->parent->verifier_node;
-        if (parent.end() + static_cast<int64_t>(tokens.size()) > lane_->context->limits().positions) {
+        if (before.verifier_node->end() + static_cast<int64_t>(tokens.size()) > lane_->context->limits().positions) {
             step->score_error = ErrorCode::context_exceeded;
             return;
         }
-        step->verifier_node = NodeRef(forest, forest.add_child(step->parent->verifier_node.id(), std::move(tokens)));
+        step->verifier_node = NodeRef(forest, forest.add_child(before.verifier_node.id(), std::move(tokens)));
     }
     Node & node = *step->verifier_node;
     auto job = std::make_unique<Job>();
     job->step = step;
-    job->age = next_age_++;
+    job->age = lane_->next_age();
     if (reading_.kind == Reading::Kind::tag) {
         node.want_last = true;
         job->upto = node.size();
@@ -106,6 +139,49 @@ void Verifier::begin(const std::shared_ptr<Step> & step) {
     pending_tokens_ += job->upto;
     by_node_[step->verifier_node.id()] = job.get();
     jobs_.push_back(std::move(job));
+}
+
+void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score) const {
+    std::unordered_map<NodeId, uint32_t> counted;  // up to which token
+    const auto add_node = [&](Search & search, NodeId id, uint32_t upto) {
+        const TokenForest & forest = lane_->forest;
+        while (id != no_node && forest[id].computed < upto) {
+            const auto [node, first_time] = counted.try_emplace(id, forest[id].computed);
+            search.committed.verifier += upto - std::min(upto, node->second);
+            node->second = std::max(node->second, upto);
+            if (!first_time) return;
+            id = forest[id].parent;
+            if (id != no_node) upto = forest[id].size();
+        }
+    };
+    for (const auto & job : jobs_) {
+        Search & search = *job->step->search;
+        if (search.flops_budget < 0) continue;
+        add_node(search, target_of(*job), target_upto(*job));
+        // A likelihood's first token is read after the parent, which may lack its last token only.
+        const NodeRef & parent = above(*job->step).verifier_node;
+        if (job->first_unread) add_node(search, parent.id(), parent->size());
+    }
+    std::unordered_set<const Step *> steps;
+    each_to_score([&](const Step & step, const std::string & text, uint32_t tokens) {
+        Search & search = *step.search;
+        if (search.flops_budget < 0) return;
+        const int64_t tag = reading_.kind == Reading::Kind::tag ? 1 : 0;
+        const auto size = [&](const std::string & words, uint32_t written, TextKind kind) {
+            if (same_vocabulary_ && kind == TextKind::plain) return static_cast<int64_t>(written);
+            return static_cast<int64_t>(lane_->model->tokenize(words, kind).size());
+        };
+        search.committed.verifier += size(text, tokens, TextKind::plain) + tag;
+        const Step * at = step.verifier_place;
+        for (; !at->verifier_node && steps.insert(at).second; at = at->parent->verifier_place) {
+            if (at->given) {
+                search.committed.verifier += size(at->text, 0, TextKind::context);
+            } else {
+                search.committed.verifier += size(at->text, at->node->size(), TextKind::plain) + tag;
+            }
+        }
+        if (at->verifier_node) add_node(search, at->verifier_node.id(), at->verifier_node->size());
+    });
 }
 
 void Verifier::drop(const Search & search) {
@@ -122,7 +198,11 @@ bool Verifier::worth_a_turn(bool generator_busy) {
 
 // A likelihood's first token is read from the row after the parent.
 NodeId Verifier::target_of(const Job & job) const {
-    return job.upto > 0 ? job.step->verifier_node.id() : job.step->parent->verifier_node.id();
+    return job.upto > 0 ? job.step->verifier_node.id() : above(*job.step).verifier_node.id();
+}
+
+uint32_t Verifier::target_upto(const Job & job) const {
+    return job.upto > 0 ? job.upto : above(*job.step).verifier_node->size();
 }
 
 void Verifier::plan() {
@@ -131,6 +211,7 @@ void Verifier::plan() {
     for (const auto & job : jobs_) {
         if (job->suspect && (alone == nullptr || job->age < alone->age)) alone = job.get();
     }
+    lane_->oldest_first(jobs_);
     plan(lane_->owed(target_of(alone != nullptr ? *alone : *jobs_.front())), alone);
     if (lane_->batch().rows.empty() && lane_->batch_is_long()) plan(0, alone);
 }
@@ -140,8 +221,8 @@ void Verifier::plan(uint32_t owed, const Job * alone) {
     lane_->begin(pending_tokens_, owed);
     for (const auto & job : jobs_) {
         job->planned = false;
-        if (alone != nullptr && job.get() != alone) continue;
-        const NodeId parent = job->step->parent->verifier_node.id();
+        if (job->done || (alone != nullptr && job.get() != alone)) continue;
+        const NodeId parent = above(*job->step).verifier_node.id();
         if (job->first_unread && forest[parent].kept_row.empty()) {
             forest[parent].want_last = true;
             // Computed, but nobody kept the logits: the path is computed again.
@@ -149,10 +230,18 @@ void Verifier::plan(uint32_t owed, const Job * alone) {
             if (lost && !forest.park_below(parent)) continue;
         }
         const NodeId target = target_of(*job);
-        const uint32_t upto = job->upto > 0 ? job->upto : forest[target].size();
+        const uint32_t upto = target_upto(*job);
+        Search & search = *job->step->search;
+        if (!search.affords(0, lane_->owed_beyond_batch(target, upto))) {  // it stays unscored
+            search.out_of_flops = true;
+            end(*job, ErrorCode::none);
+            continue;
+        }
         const size_t before = lane_->batch().rows.size();
         forest.plan(target, upto, alone != nullptr ? 0 : job->age, lane_->batch());
-        job->planned = lane_->batch().rows.size() > before;
+        const size_t rows = lane_->batch().rows.size() - before;
+        job->planned = rows > 0;
+        search.committed.verifier += static_cast<int64_t>(rows);
     }
 }
 
@@ -163,7 +252,10 @@ void Verifier::turn(EngineStats & stats) {
     if (jobs_.empty()) return;
     const auto begun = Clock::now();
     plan();
-    if (lane_->batch().rows.empty()) return;
+    if (lane_->batch().rows.empty()) {
+        std::erase_if(jobs_, [](const auto & job) { return job->done; });
+        return;
+    }
     const size_t rows = lane_->batch().rows.size();
     const DecodeStatus status = lane_->decode();
     ++stats.verifier_decodes;
@@ -171,7 +263,7 @@ void Verifier::turn(EngineStats & stats) {
         if (!job->planned) continue;
         if (status == DecodeStatus::ok) {
             const Node & target = lane_->forest[target_of(*job)];
-            if (!job->suspect || target.computed < (job->upto > 0 ? job->upto : target.size())) continue;
+            if (!job->suspect || target.computed < target_upto(*job)) continue;
             job->suspect = false;
             lane_->forest.settle(target_of(*job));  // it ran as the oldest of all, and the next suspect needs room
         } else if (status != DecodeStatus::aborted) {
@@ -213,13 +305,14 @@ void Verifier::read_first_tokens() {
     std::vector<NodeId> used;
     for (const auto & job : jobs_) {
         if (job->done || !job->first_unread) continue;
-        const NodeId parent = job->step->parent->verifier_node.id();
+        Step & before = above(*job->step);
+        const NodeId parent = before.verifier_node.id();
         const float * row = lane_->row_after(parent);
         if (row == nullptr) continue;
         used.push_back(parent);
         job->first_unread = false;
         read_row(*job, row, job->step->verifier_node->tokens.front());
-        if (wanted(*job->step->parent)) lane_->keep_row(parent);
+        if (wanted(before)) lane_->keep_row(parent);
     }
 }
 
@@ -231,7 +324,10 @@ void Verifier::read_row(Job & job, const float * logits, Token token) {
 }
 
 // Whether steps below this one may still come to be scored.
-bool Verifier::wanted(const Step & step) { return step.cursors > 0 || step.writing > 0 || step.unscored_children > 0; }
+bool Verifier::wanted(const Step & step) {
+    const bool root_of_many = !step.parent && step.search->conditioned;
+    return step.cursors > 0 || step.writing > 0 || step.unscored_children > 0 || root_of_many;
+}
 
 void Verifier::finish(Job & job, double score) {
     if (job.done) return;
@@ -239,7 +335,7 @@ void Verifier::finish(Job & job, double score) {
     Step & step = *job.step;
     step.score = score;
     --step.parent->unscored_children;
-    if (!wanted(*step.parent)) step.parent->verifier_node->kept_row = {};
+    if (!wanted(above(step))) above(step).verifier_node->kept_row = {};
     end(job, ErrorCode::none);
 }
 

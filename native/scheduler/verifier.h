@@ -40,6 +40,12 @@ public:
     void open(Step & root, const std::string & prompt);
     // Begins to score the step and all above it that have no score yet.
     void score(const std::shared_ptr<Step> & step);
+    // Where the verifier's tree goes on below a new context.
+    void condition(Step & context);
+    // Counts into Search::committed what scoring still owes, where there is a budget of operations: the steps under way
+    // and those that a generator is writing, told by `each_to_score`.
+    using ToScore = std::function<void(const Step & above, const std::string & text, uint32_t tokens)>;
+    void commit(const std::function<void(const ToScore &)> & each_to_score) const;
     // Forgets the unfinished scoring of a search.
     void drop(const Search & search);
 
@@ -65,8 +71,10 @@ private:
     };
 
     void begin(const std::shared_ptr<Step> & step);
+    void begin_context(Step & context);
     std::vector<Token> tokens_of(const Step & step) const;
     NodeId target_of(const Job & job) const;
+    uint32_t target_upto(const Job & job) const;
     void plan();
     void plan(uint32_t owed, const Job * alone);
     void read();
@@ -83,7 +91,6 @@ private:
     const bool same_vocabulary_;
     std::vector<std::unique_ptr<Job>> jobs_;
     std::unordered_map<NodeId, Job *> by_node_;
-    uint64_t next_age_ = 1;  // 0 is that of a suspect
     uint32_t pending_tokens_ = 0;
     int32_t turns_waited_ = 0;
 };

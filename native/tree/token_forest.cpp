@@ -31,16 +31,17 @@ NodeId TokenForest::add_root(std::vector<Token> tokens, TreeUsage & usage) {
     Node node;
     node.tokens = std::move(tokens);
     node.usage = &usage;
-    usage.root_tokens = static_cast<int64_t>(node.tokens.size());
+    node.given = true;
     return allocate(std::move(node));
 }
 
-NodeId TokenForest::add_child(NodeId parent, std::vector<Token> tokens) {
+NodeId TokenForest::add_child(NodeId parent, std::vector<Token> tokens, bool given) {
     Node node;
     node.parent = parent;
     node.start = nodes_[parent].end();
     node.tokens = std::move(tokens);
     node.usage = nodes_[parent].usage;
+    node.given = given;
     ++nodes_[parent].refs;
     return allocate(std::move(node));
 }
@@ -164,6 +165,14 @@ void TokenForest::evict(SeqId seq, NodeId node) {
     }
 }
 
+// Takes from whom it may. False: from nobody.
+bool TokenForest::make_way(NodeId node, uint64_t age) {
+    const SeqId seq = victim(age, node);
+    contended_ = contended_ || seq == no_seq || leases_[static_cast<size_t>(seq)].claim != idle;
+    if (seq != no_seq) evict(seq, node);
+    return seq != no_seq;
+}
+
 // Gives `id`, whose parent is computed or computed earlier in this batch, a lease of its own.
 bool TokenForest::acquire(NodeId id, uint64_t age) {
     const NodeId parent = nodes_[id].parent;
@@ -173,9 +182,7 @@ bool TokenForest::acquire(NodeId id, uint64_t age) {
         nodes_[id].leases.insert(seq);
     } else {
         if (free_seqs_.empty()) {
-            const SeqId from = victim(age, id);
-            if (from == no_seq) return false;
-            evict(from, id);
+            if (!make_way(id, age)) return false;
             // An eviction that stopped at our parent hands us its lease.
             if (free_seqs_.empty()) return acquire(id, age);
         }
@@ -185,6 +192,7 @@ bool TokenForest::acquire(NodeId id, uint64_t age) {
         cover(id, no_node, seq);
     }
     leases_[static_cast<size_t>(seq)].node = id;
+    leases_[static_cast<size_t>(seq)].claim = idle;
     nodes_[id].lease = seq;
     return true;
 }
@@ -199,9 +207,7 @@ uint32_t TokenForest::make_room(NodeId node, uint32_t wanted, uint64_t age, cons
         return static_cast<int64_t>(context_.limits().cells) - cells_used_ - static_cast<int64_t>(batch.rows.size());
     };
     while (room() < wanted) {
-        const SeqId seq = victim(age, node);
-        if (seq == no_seq) break;
-        evict(seq, node);
+        if (!make_way(node, age)) break;
     }
     return static_cast<uint32_t>(std::clamp<int64_t>(room(), 0, wanted));
 }
@@ -241,7 +247,7 @@ Planned TokenForest::plan(NodeId target, uint32_t upto, uint64_t age, Batch & ba
         batch.spans.push_back({id, begin, index, first_row});
         node.planned = true;
         lease.planned = true;
-        lease.claim = age;
+        lease.claim = std::min(lease.claim, age);  // who goes on with what an older one began holds it for that one
         lease.last_used = ++clock_;
         if (index < end) return Planned::part;
     }
@@ -254,7 +260,7 @@ void TokenForest::commit(const Batch & batch) {
         const uint32_t count = span.end - span.begin;
         const uint32_t again = std::min(span.end, std::max(node.ever_computed, span.begin)) - span.begin;
         node.usage->recomputed += again;
-        (node.parent == no_node ? node.usage->prompt_decoded : node.usage->decoded) += count - again;
+        (node.given ? node.usage->prompt_decoded : node.usage->decoded) += count - again;
         node.computed = span.end;
         node.ever_computed = std::max(node.ever_computed, span.end);
         node.planned = false;

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "backend/backend.h"
@@ -29,14 +30,15 @@ constexpr uint64_t idle = std::numeric_limits<uint64_t>::max();
 
 // What one question holds and has cost in one context; all in tokens.
 struct TreeUsage {
-    int64_t root_tokens = 0;  // the prompt
-    int64_t live = 0;         // distinct tokens of live nodes
+    int64_t live = 0;  // distinct tokens of live nodes
     int64_t live_peak = 0;
     int64_t cells = 0;  // KV cells held
     int64_t cells_peak = 0;
-    int64_t prompt_decoded = 0;
-    int64_t decoded = 0;     // tokens below the root, each counted the first time
-    int64_t recomputed = 0;  // tokens decoded again after parking
+    int64_t prompt_decoded = 0;  // tokens of given nodes, each counted the first time
+    int64_t decoded = 0;         // of all others, likewise
+    int64_t recomputed = 0;      // tokens decoded again after parking
+
+    int64_t all_decoded() const { return prompt_decoded + decoded + recomputed; }
 };
 
 struct Node {
@@ -49,6 +51,7 @@ struct Node {
     SeqId lease = no_seq;  // the lease that ends here
     SeqSet leases;         // every lease that covers this node
     TreeUsage * usage = nullptr;
+    bool given = false;           // a prompt's or a context's, not written by a model
     bool want_last = false;       // logits after the last token are asked for
     bool want_inner = false;      // logits after every token but the last are asked for
     bool planned = false;         // in the batch that is being put together
@@ -89,7 +92,7 @@ public:
     explicit TokenForest(Context & context);
 
     NodeId add_root(std::vector<Token> tokens, TreeUsage & usage);
-    NodeId add_child(NodeId parent, std::vector<Token> tokens);
+    NodeId add_child(NodeId parent, std::vector<Token> tokens, bool given = false);
     void append(NodeId node, Token token);
     // Gives up the holder's reference. The node goes when its children have gone; its lease retreats to the parent
     // if nothing else covers that.
@@ -111,6 +114,9 @@ public:
     // Forgets the cells of the node and of all below it, unless the batch in the making needs one of them.
     bool park_below(NodeId node);
 
+    // Whether an operation has found no room, or taken it from another, since this was asked last.
+    bool take_contended() { return std::exchange(contended_, false); }
+
     int64_t cells_used() const { return cells_used_; }
     int64_t nodes_alive() const { return static_cast<int64_t>(nodes_.size() - free_nodes_.size()); }
     int leases_held() const;
@@ -131,6 +137,7 @@ private:
     void uncover(NodeId from, NodeId above, SeqId seq);
     bool is_ancestor(NodeId ancestor, NodeId node) const;
     bool acquire(NodeId node, uint64_t age);
+    bool make_way(NodeId node, uint64_t age);
     uint32_t make_room(NodeId node, uint32_t wanted, uint64_t age, const Batch & batch);
     SeqId victim(uint64_t age, NodeId node) const;
     void evict(SeqId seq, NodeId node);
@@ -145,6 +152,7 @@ private:
     std::vector<SeqId> free_seqs_;
     int64_t cells_used_ = 0;
     uint64_t clock_ = 0;
+    bool contended_ = false;
 };
 
 }  // namespace thinktree

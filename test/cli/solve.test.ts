@@ -25,11 +25,25 @@ const answerJson = z.strictObject({
         score: z.number().min(0).max(1).nullable(),
         weight: z.number().nonnegative(),
         finished: z.boolean(),
+        flags: z.array(z.enum(["repeated-step", "empty-step", "too-short"])),
         steps: z.array(step),
       }),
     )
     .min(1),
-  strategy: z.strictObject({ name: z.enum(strategyNames), options: z.record(z.string(), z.unknown()) }),
+  strategy: z.strictObject({
+    name: z.enum([...strategyNames, "compute-optimal"]),
+    options: z.record(z.string(), z.unknown()),
+  }),
+  decision: z
+    .strictObject({
+      estimate: z.enum(["score", "agreement", "question"]),
+      difficulty: z.number().min(0).max(1).nullable(),
+      bin: z.number().int().nonnegative().nullable(),
+      stopped: z.enum(["agreement", "score"]).nullable(),
+      rounds: z.array(z.strictObject({ strategy: z.string(), generations: z.number().int().positive() })).min(1),
+    })
+    .nullable(),
+  generations: z.number().int().positive(),
   finishReason: z.enum(["complete", "budget", "deadline", "stopped"]),
   seed: count,
   ledger: z.strictObject({
@@ -61,7 +75,8 @@ describe.skipIf(unlessModels.skip)("thinktree solve (needs models/)", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/█ \d\.\d{3} {2}24-5=19\n/);
     expect(stdout).toMatch(/^ {2}Answer {2}19$/m);
-    expect(stdout).toMatch(/^ {2}search +beam, n 16, beam width 4, aggregation \w+, seed 1$/m);
+    expect(stdout).toMatch(/^ {2}search +compute-optimal, estimate \w+, seed 1$/m);
+    expect(stdout).toMatch(/^ {2}chosen +difficulty \d\.\d\d, bin \d; /m);
     expect(stdout).toMatch(/^ {2}generator +\d+ prompt \+ \d+ generated tokens, \d+ KV cells$/m);
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
   });
@@ -77,7 +92,8 @@ describe.skipIf(unlessModels.skip)("thinktree solve (needs models/)", () => {
     const { code, answer } = await solveJson("--strategy", strategy, "--n", "8");
     expect(code).toBe(0);
     expect(answer).toMatchObject({ answer: "19", finishReason: "complete", seed: 1 });
-    expect(answer.strategy).toMatchObject({ name: strategy, options: { n: 8 } });
+    expect(answer.strategy.name).toBe(strategy);
+    expect(answer.generations).toBeGreaterThanOrEqual(8);
     expect(answer.candidates[0]).toMatchObject({ answer: answer.answer, text: answer.text, score: answer.score });
     expect(answer.steps.map(({ text }) => text).join("")).toBe(answer.text);
     expect(answer.steps.every(({ score }) => (score === null) === (strategy === "majority"))).toBe(true);
@@ -111,6 +127,15 @@ describe.skipIf(unlessModels.skip)("thinktree solve (needs models/)", () => {
     });
   });
 
+  it("lets the policy choose, and says what it chose", async () => {
+    const { code, answer } = await solveJson("--n", "16");
+    expect(code).toBe(0);
+    expect(answer.strategy.name).toBe("compute-optimal");
+    expect(answer.generations).toBeLessThanOrEqual(16);
+    const ran = answer.decision!.rounds.reduce((sum, { generations }) => sum + generations, 0);
+    expect(ran).toBe(answer.generations);
+  });
+
   it("reads the question from standard input", async () => {
     const { code, stdout } = await thinktree(["solve", "-", ...modelFlags, "--json"], { input: `${easy}\n` });
     expect(code).toBe(0);
@@ -120,7 +145,9 @@ describe.skipIf(unlessModels.skip)("thinktree solve (needs models/)", () => {
   it("votes where there is no verifier, and where the model names none of its own", async () => {
     for (const flags of [["--no-verifier", ...modelFlags.slice(0, 2)], modelFlags.slice(0, 2)]) {
       const { stdout } = await thinktree(["solve", easy, ...flags, "--json"]);
-      expect(answerJson.parse(JSON.parse(stdout))).toMatchObject({ strategy: { name: "majority" }, score: null });
+      const answer = answerJson.parse(JSON.parse(stdout));
+      expect(answer).toMatchObject({ strategy: { name: "compute-optimal" }, score: null });
+      expect(answer.decision!.rounds.every(({ strategy }) => strategy === "majority")).toBe(true);
     }
   });
 
@@ -132,7 +159,17 @@ describe.skipIf(unlessModels.skip)("thinktree solve (needs models/)", () => {
   });
 
   it("keeps to the time limit, and says with its exit code that there is no answer yet", async () => {
-    const { code, stdout } = await thinktree(["solve", long, ...modelFlags, "--n", "1024", "--time", "0.3s"]);
+    const { code, stdout } = await thinktree([
+      "solve",
+      long,
+      ...modelFlags,
+      "--strategy",
+      "beam",
+      "--n",
+      "1024",
+      "--time",
+      "0.3s",
+    ]);
     expect(stdout).toMatch(/Answer {2}none {2}\(time is up: the best so far/);
     expect(code).toBe(3);
   });
@@ -145,7 +182,9 @@ describe.skipIf(unlessModels.skip)("thinktree solve (needs models/)", () => {
   });
 
   it("shows progress on a terminal, in place, and leaves the cursor visible", { skip: !canFakeTerminal() }, () => {
-    const command = [process.execPath, mainFile, "solve", long, ...modelFlags, "--n", "32"].map(quoted).join(" ");
+    const command = [process.execPath, mainFile, "solve", long, ...modelFlags, "--strategy", "beam", "--n", "32"]
+      .map(quoted)
+      .join(" ");
     const env = { ...process.env, TERM: "xterm-256color", NO_COLOR: "1" };
     const screen = execFileSync("script", ["-qec", `stty cols 80 rows 24; ${command}`, "/dev/null"], {
       encoding: "utf8",

@@ -6,7 +6,7 @@ import { failureOf } from "../../lib/cli/failures.js";
 import { progressLine } from "../../lib/cli/progress-view.js";
 import { duration } from "../../lib/cli/values.js";
 import { ThinkTreeError } from "../../lib/errors.js";
-import type { Answer, Candidate } from "../../lib/index.js";
+import type { Answer, GuardedCandidate } from "../../lib/index.js";
 
 const paper = { columns: 80, colors: picocolors.createColors(false) };
 
@@ -23,16 +23,35 @@ const ledger: Answer["ledger"] = {
   flops: 5217618432,
 };
 
-function candidate(answer: string | null, score: number | null, weight: number, finished = true): Candidate {
+function candidate(answer: string | null, score: number | null, weight: number, finished = true): GuardedCandidate {
   const texts = ["17+26=43\n", `A: ${answer}\n`];
   const steps = texts.map((text) => ({ text, tokens: 9, logProbability: -0.1, score }));
-  return { answer, score, weight, finished, finishReason: finished ? "end" : "deadline", text: texts.join(""), steps };
+  return {
+    answer,
+    score,
+    weight,
+    finished,
+    finishReason: finished ? "end" : "deadline",
+    text: texts.join(""),
+    steps,
+    flags: [],
+  };
 }
 
-function answer(candidates: Candidate[], parts: Partial<Answer> = {}): Answer {
+function answer(candidates: GuardedCandidate[], parts: Partial<Answer> = {}): Answer {
   const [best] = candidates;
   const strategy = { name: "beam", options: { n: 16, beamWidth: 4, aggregation: "min", maxRounds: 40 } };
-  return { ...best!, candidates, strategy, finishReason: "complete", seed: 7, ledger, ...parts };
+  return {
+    ...best!,
+    candidates,
+    strategy,
+    decision: null,
+    finishReason: "complete",
+    generations: 16,
+    seed: 7,
+    ledger,
+    ...parts,
+  };
 }
 
 const page = (found: Answer, columns = 80) => answerView(found, { ...paper, columns }).join("\n");

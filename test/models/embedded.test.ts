@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 import { afterEach, expect, test } from "vitest";
 
-import { beamSearch, bestOfN, Engine, type EngineOptions, type Tree } from "../../lib/index.js";
+import { beamSearch, bestOfN, Engine, majorityVote, revisions, type EngineOptions, type Tree } from "../../lib/index.js";
 
 const model = (name: string) => fileURLToPath(new URL(`../../models/${name}.gguf`, import.meta.url));
 const heldOut = readFileSync(new URL("../../models/heldout.jsonl", import.meta.url), "utf8")
@@ -72,4 +72,25 @@ test("a tag verifier decodes the steps and their tags, and nothing else", async 
   const steps = candidates.flatMap((candidate) => candidate.steps);
   for (const { score } of steps) expect(score).toSatisfy((p: number) => p > 0 && p < 1);
   expect(ledger.verifierTokens).toBe(steps.reduce((sum, { tokens }) => sum + tokens + 1, 0));
+});
+
+test("the reviser solves questions in chains that grow on one branch", async () => {
+  await load({ generator: model("tiny-reviser"), verifier: model("tiny-strong") });
+  const medium = heldOut.filter(({ pass1 }) => pass1 > 0.6 && pass1 < 0.9).slice(0, 12);
+  const strategy = revisions({ chains: 2, length: 3 });
+  const answers = await Promise.all(medium.map(({ question }, seed) => engine.solve(question, { strategy, seed })));
+  const right = answers.filter(({ answer }, i) => answer === medium[i]!.answer);
+  expect(right.length).toBeGreaterThanOrEqual(8);
+  // Attempts grow on one branch: what is given is the question and a separator for each further attempt.
+  const prompts = answers.map(({ ledger }) => ledger.promptTokens - ledger.verifierPromptTokens);
+  expect(Math.max(...prompts)).toBeLessThan(4 * 10);
+});
+
+test("the larger generator solves easy questions greedily", async () => {
+  await load({ generator: model("tiny-large"), verifier: null });
+  expect(engine.models.generator.parameters).toBeGreaterThan(14 * 742_528);
+  const easy = heldOut.filter(({ pass1 }) => pass1 > 0.9).slice(0, 10);
+  const strategy = majorityVote({ n: 1, temperature: 0 });
+  const answers = await Promise.all(easy.map(({ question }) => engine.solve(question, { strategy })));
+  expect(answers.filter(({ answer }, i) => answer === easy[i]!.answer).length).toBeGreaterThanOrEqual(8);
 });

@@ -118,6 +118,16 @@ public:
         for (uint32_t i = 0; i < count; ++i) branches.push_back(first + i);
         return branches;
     }
+    BranchId condition(BranchId parent, const std::string & text) {
+        const BranchId branch = id_++;
+        submit({Condition{parent, branch, text}});
+        return branch;
+    }
+    RequestId hidden_state(SearchId search) {
+        const RequestId request = next_request();
+        submit({HiddenState{request, search}});
+        return request;
+    }
     RequestId extend(BranchId branch, uint32_t steps = 1, bool score = false, SamplerOptions sampler = {}) {
         const RequestId request = next_request();
         submit({Extend{request, branch, steps, sampler, score}});

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/fake/fake_backend.h"
@@ -56,13 +57,23 @@ struct NaiveBranch {
     uint64_t key = 0;
     std::vector<NaiveStep> steps;
     bool finished = false;
+    // The attempts that a conditioned branch has read, each with the text after it.
+    std::vector<std::pair<std::vector<NaiveStep>, std::string>> attempts{};
 
     static NaiveBranch root(NaiveModel & naive, const std::string & prompt, uint64_t seed) {
-        return {naive.model().tokenize(prompt, true), fork_key(seed, 0), {}, false};
+        return {naive.model().tokenize(prompt, TextKind::prompt), fork_key(seed, 0), {}, false, {}};
     }
     NaiveBranch fork(uint32_t index) const {
         NaiveBranch copy = *this;
         copy.key = fork_key(key, index);
+        return copy;
+    }
+
+    NaiveBranch condition(uint32_t index, const std::string & text) const {
+        NaiveBranch copy = fork(index);
+        copy.attempts.emplace_back(std::exchange(copy.steps, {}), text);
+        for (const char c : text) copy.path.push_back(static_cast<unsigned char>(c));
+        copy.finished = false;
         return copy;
     }
 
@@ -100,13 +111,30 @@ struct NaiveBranch {
         return all;
     }
 
+    // What a verifier reads before the solution; `tag`: after each step of an earlier attempt too, unless negative.
+    std::vector<Token> read_before(NaiveModel & verifier, const std::string & prompt, Token tag,
+                                   bool sees_context) const {
+        std::vector<Token> before = verifier.model().tokenize(prompt, TextKind::prompt);
+        for (const auto & [attempt, text] : attempts) {
+            if (!sees_context) continue;
+            for (const NaiveStep & step : attempt) {
+                before.insert(before.end(), step.tokens.begin(), step.tokens.end());
+                if (tag >= 0) before.push_back(tag);
+            }
+            for (const Token token : verifier.model().tokenize(text, TextKind::context)) before.push_back(token);
+        }
+        return before;
+    }
+
     // Likelihood of each step under `verifier`, tokens as the generator wrote them or as the text is tokenised.
-    std::vector<double> likelihoods(NaiveModel & verifier, const std::string & prompt, bool same_vocabulary) const {
-        std::vector<Token> before = verifier.model().tokenize(prompt, true);
+    std::vector<double> likelihoods(NaiveModel & verifier, const std::string & prompt, bool same_vocabulary,
+                                    bool sees_context = false) const {
+        std::vector<Token> before = read_before(verifier, prompt, -1, sees_context);
         std::vector<double> scores;
         for (const NaiveStep & step : steps) {
             double sum = 0;
-            for (const Token token : same_vocabulary ? step.tokens : verifier.model().tokenize(step.text, false)) {
+            for (const Token token :
+                 same_vocabulary ? step.tokens : verifier.model().tokenize(step.text, TextKind::plain)) {
                 sum += static_cast<double>(log_probability(verifier.row_after(before), token));
                 before.push_back(token);
             }
@@ -116,8 +144,9 @@ struct NaiveBranch {
     }
 
     // A tag after each step, read as the positive's share against the negative.
-    std::vector<double> tags(NaiveModel & verifier, const std::string & prompt, Token tag, Token yes, Token no) const {
-        std::vector<Token> before = verifier.model().tokenize(prompt, true);
+    std::vector<double> tags(NaiveModel & verifier, const std::string & prompt, Token tag, Token yes, Token no,
+                             bool sees_context = false) const {
+        std::vector<Token> before = read_before(verifier, prompt, tag, sees_context);
         std::vector<double> scores;
         for (const NaiveStep & step : steps) {
             before.insert(before.end(), step.tokens.begin(), step.tokens.end());

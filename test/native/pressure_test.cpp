@@ -94,6 +94,32 @@ TEST(with_room_the_same_work_recomputes_nothing) {
     CHECK_EQ(recomputed, 0);
 }
 
+// Searches take the one or two leases from each other, several branches each: in turns alone none would come to its
+// end.
+TEST(branches_that_take_room_from_each_other_come_to_an_end) {
+    for (uint64_t seed = 0; seed < 100; ++seed) {
+        std::mt19937_64 random(seed);
+        Driver::Setup setup;
+        setup.generator = setup.verifier =
+            in({90, 1 + static_cast<int32_t>(seed % 2), 8 + static_cast<int32_t>(random() % 20), 8});
+        setup.with_verifier = seed % 3 == 0;
+        Driver driver(setup);
+        std::vector<RequestId> requests;
+        std::vector<BranchId> branches;
+        for (uint64_t s = 0; s < 3; ++s) {
+            branches.push_back(driver.open(std::string(2 + random() % 24, static_cast<char>('a' + s)), seed).root);
+        }
+        for (int i = 0; i < 12; ++i) {
+            const BranchId at = branches[random() % branches.size()];
+            branches.push_back(random() % 2 ? driver.fork(at, 1)[0]
+                                            : driver.condition(at, std::string(random() % 12, ';')));
+            if (random() % 3 == 0) requests.push_back(driver.extend(at, 1 + random() % 4, setup.with_verifier));
+        }
+        for (const BranchId branch : branches) requests.push_back(driver.extend(branch, 9));
+        for (const RequestId request : requests) driver.wait(request, 20);
+    }
+}
+
 // A search whose deadline has passed, and one whose branch was released, lie idle on their cells: others need them.
 TEST(nothing_that_has_ended_holds_cells_against_the_living) {
     for (int how = 0; how < 4; ++how) {

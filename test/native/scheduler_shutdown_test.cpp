@@ -107,10 +107,11 @@ class ThrowingModel final : public Model {
 public:
     explicit ThrowingModel(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
     int32_t n_vocab() const override { return model_->n_vocab(); }
+    int32_t width() const override { return model_->width(); }
     uint64_t n_params() const override { return model_->n_params(); }
-    std::vector<Token> tokenize(std::string_view text, bool whole) const override {
+    std::vector<Token> tokenize(std::string_view text, TextKind kind) const override {
         if (text.starts_with("throw")) throw std::runtime_error("to order");
-        return model_->tokenize(text, whole);
+        return model_->tokenize(text, kind);
     }
     const std::string & piece(Token token) const override { return model_->piece(token); }
     bool is_end(Token token) const override { return model_->is_end(token); }

@@ -144,6 +144,32 @@ TEST(the_older_takes_from_the_younger_and_never_the_other_way) {
     CHECK_EQ(usage.recomputed, 6);
 }
 
+// Else two operations on one tree could take turns with two on another for ever, none coming to its end.
+TEST(what_an_older_began_and_a_younger_goes_on_with_stays_the_olders) {
+    Bench bench(small(10, 1));
+    TreeUsage usage;
+    const NodeId shared = bench.forest.add_root({1, 2, 3, 4, 5, 6}, usage);
+    const NodeId other = bench.forest.add_root({9, 8, 7, 6, 5, 4}, usage);
+    Batch batch;
+    const auto plan = [&](NodeId node, uint64_t age, uint32_t rows) {
+        batch = {};
+        batch.max_rows = batch.max_outputs = rows;
+        const Planned planned = bench.forest.plan(node, bench.forest[node].size(), age, batch);
+        bench.context->decode(batch.rows);
+        bench.forest.commit(batch);
+        return planned;
+    };
+    CHECK(plan(shared, 1, 2) == Planned::part);
+    CHECK(plan(shared, 5, 2) == Planned::part);
+    CHECK(plan(other, 3, 2) == Planned::no_room);
+    CHECK_EQ(bench.forest[shared].computed, 4u);
+    // A node below it is the younger's own.
+    CHECK(plan(bench.forest.add_child(shared, {7}), 5, 8) == Planned::whole);
+    CHECK(plan(other, 3, 2) == Planned::part);
+    CHECK_EQ(bench.forest[shared].computed, 0u);
+    CHECK(plan(shared, 1, 8) == Planned::whole);
+}
+
 // Eviction for a node under the root must leave the root's cells, which the node is about to use.
 TEST(eviction_spares_the_path_of_the_node_it_is_for) {
     for (const int32_t sequences : {1, 2, 8}) {

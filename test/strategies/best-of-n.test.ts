@@ -47,7 +47,7 @@ describe("bestOfN", () => {
     ];
     const answer = async (options: { aggregation?: "last" }) => {
       const strategy = bestOfN({ n: 16, ...options });
-      return (await strategy.search(new ToyTree(steps), { answerOf, aggregation: "min" }))[0]!.answer;
+      return strategy.rank(await strategy.explore(new ToyTree(steps), { answerOf, aggregation: "min" }))[0]!.answer;
     };
     expect(await answer({})).toBe("wrong");
     expect(await answer({ aggregation: "last" })).toBe("right");

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ThinkTreeError } from "../../lib/errors.js";
 import { compareScores } from "../../lib/verifiers/selection.js";
 import { ToyTree, type ToyStep } from "../support/toy-tree.js";
-import { answerOf, anyStrategy, anyToy, everyStrategy, maxDepth, solve } from "./problems.js";
+import { answerOf, anyStrategy, anyToy, everyStrategy, maxDepth, scoring, solve } from "./problems.js";
 
 const seed = fc.nat();
 const endless = (): readonly ToyStep[] => [
@@ -104,7 +104,7 @@ describe("every strategy", () => {
   });
 
   it("offers the best partial solution when a deadline cuts every one short", async () => {
-    for (const strategy of everyStrategy.filter(({ name }) => name !== "majority")) {
+    for (const strategy of scoring) {
       const { candidates } = await solve(strategy, endless, { deadline: 57 });
       const scores = candidates.map(({ score }) => score);
       expect(candidates[0], strategy.name).toMatchObject({ finished: false, answer: null, weight: 0 });
@@ -127,7 +127,7 @@ describe("every strategy", () => {
         fc.nat(),
         async (strategy, steps, seed, failOn, delaySeed) => {
           const tree = new ToyTree(steps, { seed, failOn, delaySeed });
-          const error = await strategy.search(tree, { answerOf }).then(
+          const error = await strategy.explore(tree, { answerOf }).then(
             () => null,
             (error: unknown) => error,
           );
@@ -150,7 +150,7 @@ describe("every strategy", () => {
       const onRound = () => {
         throw new Error("the terminal is gone");
       };
-      await expect(strategy.search(tree, { answerOf, onRound })).rejects.toThrow("the terminal is gone");
+      await expect(strategy.explore(tree, { answerOf, onRound })).rejects.toThrow("the terminal is gone");
       expect(tree.live).toBe(0);
     }
   });

@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  beamAfterAttempt,
   beamSearch,
   bestOfN,
   dvts,
   lookaheadSearch,
   majorityVote,
+  reviseSurvivors,
+  revisions,
   strategyByName,
   strategyNames,
   strategyWithin,
@@ -45,7 +48,26 @@ describe("options", () => {
     expect(() => dvts({ n: 2, beamWidth: 4 })).toThrow(invalid("use n = 4, or a beamWidth that divides 2"));
   });
 
+  it("of revisions and hybrids are refused by name as well", () => {
+    const chains = { chains: 2, length: 2 };
+    expect(() => revisions({ ...chains, chains: 0 })).toThrow(invalid("chains must be a whole number from 1"));
+    expect(() => revisions({ ...chains, length: 1.5 })).toThrow(invalid("length must be a whole number from 1"));
+    expect(() => revisions({ ...chains, maxAttempts: 0 })).toThrow(invalid("maxAttempts must be a whole number"));
+    expect(() => revisions({ ...chains, separator: "" })).toThrow(invalid("separator must be a text"));
+    expect(() => revisions({ ...chains, select: "best" as never })).toThrow(invalid('verifier, majority; got "best"'));
+    expect(() => reviseSurvivors({ search: majorityVote({ n: 2 }), revise: 0 })).toThrow(invalid("revise must be"));
+    expect(() => beamAfterAttempt({ n: 2, beamWidth: 2, attempts: 0 })).toThrow(invalid("attempts must be"));
+    expect(() => strategyByName("revisions", { n: 10, length: 4 })).toThrow(
+      invalid("use n = 8 or 12, or a length that divides 10"),
+    );
+  });
+
   it("are shown with their defaults", () => {
+    expect(revisions({ chains: 2, length: 3 }).options).toEqual({ chains: 2, length: 3, select: "verifier" });
+    expect(reviseSurvivors({ search: majorityVote({ n: 8 }), revise: 2 }).options).toEqual({
+      search: { name: "majority", n: 8 },
+      revise: 2,
+    });
     expect(beamSearch({ n: 8, beamWidth: 4 }).options).toEqual({
       n: 8,
       beamWidth: 4,
@@ -57,7 +79,10 @@ describe("options", () => {
 
 describe("strategyByName", () => {
   it("knows every strategy by the name it shows", () => {
-    expect(strategyNames).toEqual(["majority", "best-of-n", "weighted-best-of-n", "beam", "lookahead", "dvts"]);
+    expect(strategyNames).toEqual([
+      ...["majority", "best-of-n", "weighted-best-of-n", "beam", "lookahead", "dvts"],
+      ...["revisions", "revise-survivors", "beam-after-attempt"],
+    ]);
     for (const name of strategyNames) expect(strategyByName(name, { n: 8 }).name).toBe(name);
   });
 
@@ -89,9 +114,62 @@ describe("strategyWithin", () => {
       fc.property(fc.constantFrom(...strategyNames), budget, (name, generations) => {
         const strategy = strategyWithin(generations, name);
         expect(strategy.generations).toBeLessThanOrEqual(generations);
-        expect(strategy.generations).toBeGreaterThan(generations - 4 * 2);
+        const portion = name === "revisions" ? Math.sqrt(generations) : name === "lookahead" ? 8 : 5;
+        expect(strategy.generations).toBeGreaterThan(generations - portion);
       }),
     );
+  });
+
+  it("fits the smallest budgets, down to what a hybrid needs", () => {
+    for (const name of strategyNames) {
+      for (
+        let generations = name === "lookahead" || name.includes("after") || name.includes("survivors") ? 2 : 1;
+        generations < 12;
+        generations++
+      ) {
+        expect(strategyWithin(generations, name).generations, `${name} ${generations}`).toBeLessThanOrEqual(
+          generations,
+        );
+      }
+    }
+    expect(() => strategyWithin(1, "revise-survivors")).toThrow(invalid("it needs at least 2"));
+    expect(() => strategyWithin(1, "beam-after-attempt")).toThrow(invalid("it needs at least 2"));
+    expect(() => strategyWithin(4, "beam-after-attempt", { beamWidth: 4 })).toThrow(invalid("it needs at least 5"));
+  });
+
+  it("balances chains and their length as powers of two, unless told", () => {
+    const shape = (generations: number, settings = {}) => {
+      const { chains, length } = strategyWithin(generations, "revisions", settings).options;
+      return [chains, length];
+    };
+    expect([1, 3, 4, 7, 16, 17, 64, 128, 256].map((generations) => shape(generations))).toEqual([
+      ...[
+        [1, 1],
+        [3, 1],
+        [2, 2],
+        [3, 2],
+        [4, 4],
+      ],
+      ...[
+        [4, 4],
+        [8, 8],
+        [16, 8],
+        [16, 16],
+      ],
+    ]);
+    expect(shape(17, { length: 8 })).toEqual([2, 8]);
+    expect(shape(16, { length: 16 })).toEqual([1, 16]);
+    expect(shape(16, { length: 1 })).toEqual([16, 1]);
+    expect(() => shape(4, { length: 8 })).toThrow(invalid("it needs at least 8"));
+  });
+
+  it("pays for the revisions and the first attempt of the hybrids", () => {
+    expect(strategyWithin(16, "revise-survivors").options).toMatchObject({
+      search: { n: 12, beamWidth: 4 },
+      revise: 3,
+    });
+    expect(strategyWithin(16, "beam-after-attempt").options).toMatchObject({ attempts: 1, n: 12, beamWidth: 4 });
+    expect(strategyWithin(17, "beam-after-attempt").options).toMatchObject({ attempts: 1, n: 16, beamWidth: 4 });
   });
 
   it("derives n from the budget, the lookahead and the width", () => {

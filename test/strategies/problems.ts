@@ -5,11 +5,14 @@
  */
 import fc from "fast-check";
 import {
+  beamAfterAttempt,
   beamSearch,
   bestOfN,
   dvts,
   lookaheadSearch,
   majorityVote,
+  reviseSurvivors,
+  revisions,
   weightedBestOfN,
   type RoundReport,
   type Strategy,
@@ -29,8 +32,8 @@ export interface Outcome {
 export async function solve(strategy: Strategy, steps: ToySteps, options: ToyOptions = {}): Promise<Outcome> {
   const tree = new ToyTree(steps, options);
   const rounds: RoundReport[] = [];
-  const candidates = await strategy.search(tree, { answerOf, onRound: (round) => rounds.push(round) });
-  return { tree, candidates, rounds };
+  const solutions = await strategy.explore(tree, { answerOf, onRound: (round) => rounds.push(round) });
+  return { tree, candidates: strategy.rank(solutions), rounds };
 }
 
 /** How many of the seeds 1 to `seeds` end with the answer "right". */
@@ -90,6 +93,15 @@ export const everyStrategy: readonly Strategy[] = [
   beamSearch({ n: 4, beamWidth: 4, aggregation: "product" }),
   lookaheadSearch({ n: 6, beamWidth: 3, lookahead: 2 }),
   dvts({ n: 12, beamWidth: 3, aggregation: "mean" }),
+  revisions({ chains: 2, length: 6, aggregation: "min" }),
+  revisions({ chains: 4, length: 3, select: "majority" }),
+  reviseSurvivors({ search: beamSearch({ n: 9, beamWidth: 3, aggregation: "product" }), revise: 3 }),
+  beamAfterAttempt({ attempts: 2, n: 9, beamWidth: 3 }),
 ];
+
+/** Votes need no verifier. */
+export const scoring = everyStrategy.filter(
+  ({ name, options }) => name !== "majority" && options["select"] !== "majority",
+);
 
 export const anyStrategy: fc.Arbitrary<Strategy> = fc.constantFrom(...everyStrategy);

@@ -8,9 +8,10 @@ describe("ScopedTree", () => {
     const tree = new ToyTree(chain(3));
     const elsewhere = tree.fork(tree.root, 2);
     const scope = new ScopedTree(tree);
-    const [first] = scope.fork(scope.root, 4);
+    const [first, second] = scope.fork(scope.root, 4);
     scope.release([first!]);
-    expect(tree.live).toBe(5);
+    scope.condition(second!, "again\n");
+    expect(tree.live).toBe(6);
     await scope.close();
     expect(tree.live).toBe(2);
     await tree.extend(elsewhere);
@@ -31,6 +32,7 @@ describe("ScopedTree", () => {
     await scope.close();
     const cancelled = { code: "CANCELLED" };
     expect(() => scope.fork(scope.root, 1)).toThrow(expect.objectContaining(cancelled));
+    expect(() => scope.condition(scope.root, "again\n")).toThrow(expect.objectContaining(cancelled));
     expect(() => scope.release(branches)).toThrow(expect.objectContaining(cancelled));
     await expect(scope.extend(branches)).rejects.toMatchObject(cancelled);
     await expect(scope.score(branches)).rejects.toMatchObject(cancelled);

@@ -43,6 +43,25 @@ describe("ToyTree", () => {
     expect(parent!.steps[0]!.score).toBe(children[1]!.steps[0]!.score);
   });
 
+  it("begins a solution anew in the context of another", async () => {
+    const revised = (context: string) => [{ text: `${context.length}\n` }];
+    const tree = new ToyTree(two, { revised });
+    const [attempt] = fork(tree);
+    await tree.extend([attempt!], { steps: Infinity, temperature: 0 });
+    const again = tree.condition(attempt!, "again\n");
+    expect(again).toMatchObject({ steps: [], text: "", finished: false, finishReason: null });
+    tree.release([attempt!]);
+    const children = tree.fork(again, 2);
+    await tree.extend(children);
+    expect(children.map(({ text, finished }) => [text, finished])).toEqual([
+      ["12\n", true],
+      ["12\n", true],
+    ]);
+    expect(tree.wholeContexts).toEqual(["", "b\nend\nagain\n", "b\nend\nagain\n"]);
+    expect(tree.live).toBe(3);
+    expect(() => tree.condition(attempt!, "again\n")).toThrow("condition of a released branch");
+  });
+
   it("lets what is released be read", async () => {
     const tree = new ToyTree(two);
     const [branch] = fork(tree);

@@ -21,6 +21,9 @@ export interface ToyStep {
   readonly then?: ToySteps;
 }
 
+/** The steps that can follow a context: everything between the question and the branch's own steps. */
+type ToyReviser = (context: string) => ToySteps;
+
 export type ToySteps = readonly ToyStep[] | (() => readonly ToyStep[]);
 
 export interface ToyOptions {
@@ -31,6 +34,8 @@ export interface ToyOptions {
   readonly deadline?: number;
   /** Tokens of one branch before it stops with "length". */
   readonly maxLength?: number;
+  /** What a conditioned branch samples from. Left out: what the root samples from. */
+  readonly revised?: ToyReviser;
   /** The verifier's error: every score moves by up to this much, up or down, by seed and path. */
   readonly noise?: number;
   /** Branches complete one by one in an order drawn from this seed. Left out: in the order they are named. */
@@ -39,9 +44,13 @@ export interface ToyOptions {
   readonly failOn?: { readonly call: "extend" | "score"; readonly n: number };
 }
 
-/** What was called, in order. Branches are named by the text they had at the time. */
+/**
+ * What was called, in order. Branches are named by the text they had at the time; for `condition`, `before` is the context
+ * and the text that stood there already, `text` what was given.
+ */
 export type ToyCall =
   | { readonly call: "fork"; readonly text: string; readonly n: number; readonly finished: boolean }
+  | { readonly call: "condition"; readonly before: string; readonly text: string }
   | { readonly call: "extend"; readonly texts: readonly string[]; readonly options: ExtendOptions }
   | { readonly call: "score"; readonly texts: readonly string[] }
   | { readonly call: "release"; readonly texts: readonly string[] };
@@ -70,6 +79,8 @@ class ToyBranch implements Branch {
     readonly stream: number,
     public next: ToySteps | undefined,
     path: readonly ToyNode[],
+    /** What stands between the question and the path. */
+    readonly context = "",
   ) {
     this.path = [...path];
   }
@@ -97,17 +108,21 @@ export class ToyTree implements SearchTree {
   stepsScored = 0;
   /** Times a branch that was not whole was extended and wrote nothing. */
   idleExtends = 0;
-  /** Branches forked and not yet released. */
+  /** Branches forked or conditioned and not yet released. */
   live = 0;
   peakLive = 0;
   /** Texts of the branches that ended whole, in order of completion. */
   readonly wholeTexts: string[] = [];
+  /** The contexts they were written in, in the same order. */
+  readonly wholeContexts: string[] = [];
+  readonly #steps: ToySteps;
   readonly #options: ToyOptions;
   readonly #seed: number;
   #branches = 0;
   readonly #made = { extend: 0, score: 0 };
 
   constructor(steps: ToySteps, options: ToyOptions = {}) {
+    this.#steps = steps;
     this.#options = options;
     this.#seed = mix(options.seed ?? 1, 0x5eed);
     this.root = new ToyBranch(0, this.#seed, steps, []);
@@ -127,13 +142,21 @@ export class ToyTree implements SearchTree {
     const parent = this.#own(branch, "fork");
     if (!Number.isInteger(n) || n < 1) throw new ThinkTreeError("INVALID_OPTION", `fork into ${n}`);
     this.calls.push({ call: "fork", text: parent.text, n, finished: parent.finished });
-    this.live += n;
-    this.peakLive = Math.max(this.peakLive, this.live);
+    this.#hold(n);
     return Array.from({ length: n }, () => {
-      const child = new ToyBranch(++this.#branches, mix(parent.stream, ++parent.children), parent.next, parent.path);
+      const child = this.#child(parent, parent.next, parent.path, parent.context);
       child.finishReason = parent.finishReason;
       return child;
     });
+  }
+
+  condition(branch: Branch, text: string): Branch {
+    const parent = this.#own(branch, "condition");
+    const before = parent.context + parent.text;
+    const context = before + text;
+    this.calls.push({ call: "condition", before, text });
+    this.#hold(1);
+    return this.#child(parent, this.#options.revised?.(context) ?? this.#steps, [], context);
   }
 
   async extend(branches: readonly Branch[], options: ExtendOptions = {}): Promise<void> {
@@ -148,7 +171,9 @@ export class ToyTree implements SearchTree {
         if (branch.finishReason !== "step") break;
       }
       if (branch.path.length === before) this.idleExtends++;
-      if (branch.finished) this.wholeTexts.push(branch.text);
+      if (!branch.finished) return;
+      this.wholeTexts.push(branch.text);
+      this.wholeContexts.push(branch.context);
     });
   }
 
@@ -164,6 +189,15 @@ export class ToyTree implements SearchTree {
     this.calls.push({ call: "release", texts: branches.map(({ text }) => text) });
     for (const branch of owned) branch.released = true;
     this.live -= owned.length;
+  }
+
+  #child(parent: ToyBranch, next: ToySteps | undefined, path: readonly ToyNode[], context: string): ToyBranch {
+    return new ToyBranch(++this.#branches, mix(parent.stream, ++parent.children), next, path, context);
+  }
+
+  #hold(n: number): void {
+    this.live += n;
+    this.peakLive = Math.max(this.peakLive, this.live);
   }
 
   #writeStep(branch: ToyBranch, greedy: boolean): FinishReason {

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compareScores, rankByScore, rankByVotes, rankByWeightedScore } from "../../lib/verifiers/selection.js";
+import {
+  compareScores,
+  rankByChains,
+  rankByScore,
+  rankByVotes,
+  rankByWeightedScore,
+} from "../../lib/verifiers/selection.js";
 import type { Solution } from "../../lib/verifiers/solution.js";
 
 const solution = (answer: string | null, score: number | null, text = ""): Solution => ({
@@ -12,13 +18,25 @@ const solution = (answer: string | null, score: number | null, text = ""): Solut
   finishReason: "end",
 });
 
-const rankings = [rankByVotes, rankByScore, rankByWeightedScore];
+const inChain = (chain: number | undefined, ...rest: Parameters<typeof solution>): Solution => ({
+  ...solution(...rest),
+  ...(chain !== undefined && { chain }),
+});
+
+const rankings = [rankByVotes, rankByScore, rankByWeightedScore, rankByChains];
 const answers = (solutions: readonly Solution[]) => solutions.map(({ answer }) => answer);
 const texts = (solutions: readonly Solution[]) => solutions.map(({ text }) => text);
 
 const anySolutions = fc
-  .array(fc.tuple(fc.constantFrom("1", "2", "3", null), fc.constantFrom(0, 0.25, 0.5, 1, null)), { maxLength: 12 })
-  .map((all) => all.map(([answer, score], i) => solution(answer, score, String(i))));
+  .array(
+    fc.tuple(
+      fc.constantFrom("1", "2", "3", null),
+      fc.constantFrom(0, 0.25, 0.5, 1, null),
+      fc.constantFrom(undefined, 0, 1, 2),
+    ),
+    { maxLength: 12 },
+  )
+  .map((all) => all.map(([answer, score, chain], i) => inChain(chain, answer, score, String(i))));
 
 describe("the three rankings differ", () => {
   // 1: most votes. 2: best single score. 3: largest sum.
@@ -48,6 +66,59 @@ describe("rankByWeightedScore", () => {
   it("falls back on votes when a deadline left nothing scored", () => {
     const ranked = rankByWeightedScore([solution("1", null), solution("2", null), solution("2", null)]);
     expect(ranked[0]).toMatchObject({ answer: "2", weight: 0 });
+  });
+});
+
+describe("rankByChains", () => {
+  // The first chain repeats itself; both others disagree with it.
+  const repeated = [
+    ...Array.from({ length: 4 }, () => inChain(0, "1", 0.6)),
+    inChain(1, "2", 0.5),
+    inChain(1, "2", 0.4),
+    inChain(2, "2", 0.3),
+  ];
+
+  it("gives a chain one voice, where a flat pool is won by repetition", () => {
+    expect(rankByWeightedScore(repeated)[0]).toMatchObject({ answer: "1", weight: expect.closeTo(2.4) as number });
+    expect(rankByVotes(repeated)[0]).toMatchObject({ answer: "1", weight: 4 });
+    expect(rankByChains(repeated)[0]).toMatchObject({ answer: "2", score: 0.5, weight: 0.8 });
+  });
+
+  it("has the best-scored solution of the chain's winning answer stand for it, not the best-scored of all", () => {
+    const one = [inChain(0, "1", 0.9), inChain(0, "2", 0.5), inChain(0, "2", 0.6)];
+    expect(rankByChains(one).map(({ answer, score, weight }) => [answer, score, weight])).toEqual([
+      ["2", 0.6, 0.6],
+      ["2", 0.5, 0.6],
+      ["1", 0.9, 0],
+    ]);
+  });
+
+  it("takes solutions without a chain for chains of one", () => {
+    const pooled = [...repeated, solution("1", 0.25)];
+    expect(rankByChains(pooled)[0]).toMatchObject({ answer: "1", weight: 0.85 });
+    fc.assert(
+      fc.property(anySolutions, (solutions) => {
+        const alone = solutions.map((each) => inChain(undefined, each.answer, each.score, each.text));
+        expect(rankByChains(alone)).toEqual(rankByWeightedScore(alone));
+      }),
+    );
+  });
+
+  it("is best-of-N weighted twice over", () => {
+    fc.assert(
+      fc.property(anySolutions, (solutions) => {
+        const members = (chain: number) => solutions.filter((each) => each.chain === chain);
+        const chains = [
+          ...[0, 1, 2].map(members),
+          ...solutions.filter((each) => each.chain === undefined).map((each) => [each]),
+        ];
+        const winners = chains.flatMap((chain) => rankByWeightedScore(chain).slice(0, 1));
+        const weights = new Map(rankByWeightedScore(winners).map(({ answer, weight }) => [answer, weight]));
+        for (const { answer, weight } of rankByChains(solutions)) {
+          expect(weight).toBeCloseTo(weights.get(answer) ?? 0);
+        }
+      }),
+    );
   });
 });
 

@@ -42,6 +42,7 @@ public:
                                 return row.token == options_.poison_token;
                             });
         rows_.clear();
+        hidden_.clear();
         for (const BatchRow & row : rows) {
             store(row);
             if (failed && &row == &rows[rows.size() / 2]) return DecodeStatus::failed;  // cells of unknown state
@@ -49,6 +50,24 @@ public:
         }
         return DecodeStatus::ok;
     }
+
+    DecodeStatus decode_hidden(std::span<const BatchRow> rows) override {
+        if (!std::all_of(rows.begin(), rows.end(), [](const BatchRow & row) { return row.output; })) {
+            ++probe_->violations;
+        }
+        const DecodeStatus status = decode(rows);
+        if (status != DecodeStatus::ok) return status;
+        for (const BatchRow & row : rows) {
+            const uint64_t hash = hash_of(visible(row));
+            std::vector<float> & state = hidden_.emplace_back();
+            for (int32_t i = 0; i < fake_width; ++i) {
+                state.push_back(static_cast<float>(uniform_at(hash, static_cast<uint32_t>(i))));
+            }
+        }
+        return status;
+    }
+
+    const float * hidden(int32_t index) override { return hidden_.at(static_cast<size_t>(index)).data(); }
 
     const float * logits(int32_t index) override { return rows_.at(static_cast<size_t>(index)).data(); }
 
@@ -111,16 +130,21 @@ private:
         return path;
     }
 
+    static uint64_t hash_of(const std::vector<Token> & path) {
+        uint64_t hash = 17;
+        for (const Token token : path) hash = fork_key(hash, static_cast<uint32_t>(token));
+        return hash;
+    }
+
     std::vector<float> logits_after(const BatchRow & row) {
         const std::vector<Token> path = visible(row);
         std::vector<float> logits(static_cast<size_t>(options_.vocab), -8.0f);
         if (row.token == options_.nan_after_token) logits[0] = std::numeric_limits<float>::quiet_NaN();
 
-        uint64_t hash = 17;
+        const uint64_t hash = hash_of(path);
         size_t line = 0;   // tokens since the last newline
         size_t lines = 0;  // newlines so far
         for (const Token token : path) {
-            hash = fork_key(hash, static_cast<uint32_t>(token));
             line = token == '\n' ? 0 : line + 1;
             lines += token == '\n';
         }
@@ -139,6 +163,7 @@ private:
     ContextLimits limits_;
     std::vector<Cell> cells_;
     std::vector<std::vector<float>> rows_;
+    std::vector<std::vector<float>> hidden_;
     int64_t used_ = 0;
     int64_t calls_ = 0;
 };
@@ -153,9 +178,10 @@ public:
     }
 
     int32_t n_vocab() const override { return options_.vocab; }
+    int32_t width() const override { return fake_width; }
     uint64_t n_params() const override { return 1000; }
 
-    std::vector<Token> tokenize(std::string_view text, bool) const override {
+    std::vector<Token> tokenize(std::string_view text, TextKind) const override {
         std::vector<Token> tokens;
         for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
         return tokens;

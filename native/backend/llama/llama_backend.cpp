@@ -83,6 +83,7 @@ public:
         params.kv_unified = true;  // forks tag cells instead of copying them
         params.swa_full = true;    // a window's cells are needed again when an older branch goes on
         params.no_perf = true;
+        params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // a hidden state is one token's
         params.abort_callback = [](void * self) { return static_cast<LlamaContext *>(self)->should_abort_(); };
         params.abort_callback_data = this;
         context_.reset(llama_init_from_model(model_.get(), params));
@@ -135,6 +136,19 @@ public:
         }
     }
 
+    // llama.cpp takes every row for an output while this is on, and aborts if that is more than n_outputs_max.
+    DecodeStatus decode_hidden(std::span<const BatchRow> rows) override {
+        if (rows.size() > static_cast<size_t>(limits_.outputs)) return DecodeStatus::failed;
+        llama_set_embeddings(context_.get(), true);
+        const DecodeStatus status = decode(rows);
+        llama_set_embeddings(context_.get(), false);
+        return status;
+    }
+
+    const float * hidden(int32_t index) override {
+        return llama_get_embeddings_ith(context_.get(), output_rows_.at(static_cast<size_t>(index)));
+    }
+
     const float * logits(int32_t index) override {
         return llama_get_logits_ith(context_.get(), output_rows_.at(static_cast<size_t>(index)));
     }
@@ -177,18 +191,22 @@ public:
     }
 
     int32_t n_vocab() const override { return static_cast<int32_t>(pieces_.size()); }
+    int32_t width() const override { return llama_model_n_embd_out(model_.get()); }
     uint64_t n_params() const override { return llama_model_n_params(model_.get()); }
     const std::string & piece(Token token) const override { return pieces_.at(static_cast<size_t>(token)); }
     bool is_end(Token token) const override { return llama_vocab_is_eog(vocab_, token); }
 
-    std::vector<Token> tokenize(std::string_view text, bool whole) const override {
+    std::vector<Token> tokenize(std::string_view text, TextKind kind) const override {
         std::vector<Token> tokens(text.size() + 8);
-        const auto size = static_cast<int32_t>(text.size());
-        int32_t n =
-            llama_tokenize(vocab_, text.data(), size, tokens.data(), static_cast<int32_t>(tokens.size()), whole, whole);
+        const auto fill = [&] {
+            return llama_tokenize(vocab_, text.data(), static_cast<int32_t>(text.size()), tokens.data(),
+                                  static_cast<int32_t>(tokens.size()), kind == TextKind::prompt,
+                                  kind != TextKind::plain);
+        };
+        int32_t n = fill();
         if (n < 0) {
             tokens.resize(static_cast<size_t>(-n));
-            n = llama_tokenize(vocab_, text.data(), size, tokens.data(), -n, whole, whole);
+            n = fill();
         }
         tokens.resize(static_cast<size_t>(std::max(n, 0)));
         return tokens;

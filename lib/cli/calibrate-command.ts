@@ -1,0 +1,113 @@
+/**
+ * `thinktree calibrate`: fits a policy to the models at hand.
+ *
+ * Owns: its flags, where the policy and the paid work are kept, what is shown of it.
+ * Must not know: how a policy is fitted.
+ */
+import { rename, rm, writeFile } from "node:fs/promises";
+import { Command, InvalidArgumentError } from "commander";
+
+import { GraderPool } from "../evaluation/grader-pool.js";
+import { readQuestions } from "../evaluation/questions.js";
+import { Engine } from "../scheduler/engine.js";
+import type { Policy } from "../scheduler/policy.js";
+import { calibrate, type CalibrateOptions } from "../training/calibrate.js";
+import type { Interruption } from "./interruption.js";
+import { paperOf } from "./paper.js";
+import { policyView } from "./policy-view.js";
+import { ProgressView } from "./progress-view.js";
+import { addModelFlags, engineOptions, type ModelFlags } from "./search-flags.js";
+import { decimal, wholeNumber } from "./values.js";
+
+interface CalibrateFlags extends ModelFlags {
+  readonly questions: string;
+  readonly out: string;
+  readonly budgets: readonly number[];
+  readonly bins: CalibrateOptions["bins"];
+  readonly probes: number;
+  readonly tolerance: number;
+  readonly limit?: number;
+  readonly seed: number;
+  readonly journal?: string;
+}
+
+const help = `
+Examples:
+  $ thinktree calibrate --questions train.jsonl --budgets 1,4,16,64
+  $ thinktree calibrate --questions train.jsonl --generator qwen.gguf
+    --verifier prm.gguf --out qwen.policy.json
+  $ thinktree solve "..." --policy qwen.policy.json
+
+The questions are lines of {"question", "answer"}, or GSM8K's or MATH's own; a few
+hundred that are not those you will measure on. Every one is sampled once to the
+largest budget and searched at each: the budgets' sum, times about four, is what a
+question costs in solutions. Ctrl-C, or a power cut, loses nothing that is paid for:
+the same command goes on from the journal, and ends with the same policy.`;
+
+export function calibrateCommand(interruption: Interruption): Command {
+  const command = new Command("calibrate")
+    .summary("fit a compute-optimal policy to your models")
+    .description(
+      "Finds, for each difficulty and budget, the strategy that answers best, and writes it down for solve and serve.",
+    )
+    .configureHelp({ optionDescription: ({ description }) => description })
+    .requiredOption("--questions <file.jsonl>", "with their answers")
+    .option("--out <file.json>", "the policy (default: policy.json)", "policy.json")
+    .option("--budgets <list>", "in generations (default: 1,4,16,64)", budgetList, [1, 4, 16, 64])
+    .option("--bins <how>", "a number of equal bins, or upper edges such as 0.5,0.9,1 (default: 5)", binning, 5)
+    .option("--probes <count>", "samples that difficulty is estimated from (default: 4)", wholeNumber(1, 64), 4)
+    .option(
+      "--tolerance <accuracy>",
+      "that may be given up for fewer tokens (default: 0.01)",
+      decimal("a number from 0 to 1", (value) => value >= 0 && value <= 1),
+      0.01,
+    )
+    .option("--limit <count>", "only the first questions", wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .option("--seed <number>", "of all searches (default: 1)", wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
+    .option("--journal <file.jsonl>", "paid work (default: beside the policy, deleted when it is written)");
+  return addModelFlags(command)
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", help)
+    .action((flags: CalibrateFlags) => run(flags, interruption));
+}
+
+async function run(flags: CalibrateFlags, interruption: Interruption): Promise<void> {
+  const { out, budgets, bins, probes, tolerance, seed } = flags;
+  const journal = flags.journal ?? `${out}.journal.jsonl`;
+  const questions = await readQuestions(flags.questions, flags.limit);
+  const progress = new ProgressView(process.stderr);
+  await using engine = await progress.during("loading the models", () => Engine.load(engineOptions(flags, undefined)));
+  await using grader = new GraderPool();
+  const policy = await interruption.duringSearch((signal) =>
+    progress.duringParts("calibrating", (tell) =>
+      calibrate(engine, questions, {
+        ...{ budgets, bins, probes, tolerance, seed, journal, grader, signal },
+        onProgress: (progress) => tell({ ...progress, note: "" }),
+      }),
+    ),
+  );
+  await writeWhole(out, policy);
+  if (flags.journal === undefined) await rm(journal, { force: true });
+  process.stdout.write(`${policyView(policy, out, paperOf(process.stdout)).join("\n")}\n`);
+}
+
+/** Whoever reads the file meanwhile finds the old one or the new one, never half of it. */
+async function writeWhole(path: string, policy: Policy): Promise<void> {
+  const unfinished = `${path}.${process.pid}.part`;
+  await writeFile(unfinished, `${JSON.stringify(policy, null, 1)}\n`);
+  await rename(unfinished, path);
+}
+
+/** Ascending, each once. */
+function budgetList(text: string): number[] {
+  const parse = wholeNumber(1, 65_536);
+  return [...new Set(text.split(",").map(parse))].sort((a, b) => a - b);
+}
+
+function binning(text: string): CalibrateOptions["bins"] {
+  if (/^\d+$/.test(text)) return wholeNumber(1, 100)(text);
+  const edges = text.split(",").map(Number);
+  const rising = edges.every((edge, i) => edge > (edges[i - 1] ?? 0));
+  if (rising && edges.at(-1) === 1) return edges;
+  throw new InvalidArgumentError("Use a number of bins, or rising edges that end in 1, such as 0.5,0.9,1.");
+}

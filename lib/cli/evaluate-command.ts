@@ -1,0 +1,165 @@
+/**
+ * `thinktree evaluate`: a strategy over a file of questions with known answers.
+ *
+ * Owns: its own flags and help; where the journal lies; its exit codes.
+ * Must not know: how accuracy is measured, how the page looks.
+ */
+import { createHash } from "node:crypto";
+import { rename, writeFile } from "node:fs/promises";
+import { Command } from "commander";
+
+import { ThinkTreeError } from "../errors.js";
+import { evaluate, runOf, type Evaluation, type EvaluationTask } from "../evaluation/evaluate.js";
+import { GraderPool } from "../evaluation/grader-pool.js";
+import { readQuestions } from "../evaluation/questions.js";
+import { Engine } from "../scheduler/engine.js";
+import { evaluateView } from "./evaluate-view.js";
+import type { Interruption } from "./interruption.js";
+import { grouped, paperOf } from "./paper.js";
+import { ProgressView } from "./progress-view.js";
+import {
+  addModelFlags,
+  addSamplingFlags,
+  addStrategyFlags,
+  engineOptions,
+  strategiesHelp,
+  strategyOf,
+  type ModelFlags,
+  type SamplingFlags,
+  type StrategyFlags,
+} from "./search-flags.js";
+import { wholeNumber } from "./values.js";
+
+interface EvaluateFlags extends StrategyFlags, SamplingFlags, ModelFlags {
+  readonly questions: string;
+  readonly limit?: number;
+  readonly seed: number;
+  readonly journal?: string;
+  readonly out?: string;
+  readonly json?: true;
+}
+
+const examples = `
+Examples:
+  $ thinktree evaluate --questions test.jsonl --strategy beam --n 16
+  $ thinktree evaluate --questions test.jsonl --strategy weighted-best-of-n
+    --n 64 --out weighted.json
+  $ thinktree evaluate --questions test.jsonl --limit 100 --json
+
+Questions, one JSON object a line, in any of these layouts:
+  {"question": "...", "answer": "42"}
+  {"question": "...", "answer": "6 * 7 = 42\\n#### 42"}       (GSM8K)
+  {"problem": "...", "solution": "... \\\\boxed{42} ..."}     (MATH)
+${strategiesHelp}
+
+What is printed:
+  The share of right answers with its 95% interval (bootstrap over questions),
+  the cost of a question, and for majority, best-of-n and weighted-best-of-n
+  what fewer samples would have reached, without bias, from the one run.
+  Numbers are graded by value; other answers must be the same text.
+  With --json, one object:
+    method, seed, questions, journal,
+    accuracy    {mean, low, high}, in [0, 1]
+    cost        {generations, promptTokens, generatedTokens,
+                 verifierPromptTokens, verifierTokens, flops, milliseconds},
+                of one question
+    curve       [{choice, k, accuracy, cost}]; choice "pass": any is right
+  --out writes the same with one record a question: records [{id, question,
+  reference, answer, right, score, finishReason, generations, ledger, ...}].
+
+Whatever is answered is kept in the journal. After Ctrl-C, a crash or a kill
+the same command goes on from there, and none of the work is done twice.
+
+Exit codes:
+  0    all questions were asked
+  1    an unexpected error
+  2    a wrong flag or file
+  130  Ctrl-C (143: SIGTERM) came first`;
+
+export function evaluateCommand(interruption: Interruption): Command {
+  const command = new Command("evaluate")
+    .summary("measure accuracy and cost over many questions")
+    .description("Asks every question of a file and tells how many answers are right, and at what cost.")
+    .configureHelp({ optionDescription: ({ description }) => description }) // they say defaults and choices themselves
+    .optionsGroup("Questions:")
+    .requiredOption("--questions <file.jsonl>", "questions with their answers, see below")
+    .option("--limit <count>", "ask only the first so many", wholeNumber(1, Number.MAX_SAFE_INTEGER));
+  addStrategyFlags(command);
+  addSamplingFlags(command).option(
+    "--seed <number>",
+    "of all choices (default: 1)",
+    wholeNumber(0, Number.MAX_SAFE_INTEGER),
+    1,
+  );
+  return addModelFlags(command)
+    .optionsGroup("Output:")
+    .option("--journal <file>", "keeps what is done (default: thinktree-evaluate-HASH.jsonl here, HASH by what is run)")
+    .option("--out <file.json>", "write the figures and every answer there")
+    .option("--json", "print one JSON object and nothing else")
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", examples)
+    .action(async (flags: EvaluateFlags) => {
+      process.exitCode = await run(flags, interruption);
+    });
+}
+
+/** @returns the exit code */
+async function run(flags: EvaluateFlags, interruption: Interruption): Promise<number> {
+  const { strategy: name, n, seed, topK, topP, minP, temperature } = flags;
+  const options = engineOptions(flags, name);
+  if (name !== undefined) strategyOf(name, flags); // mistakes are told before gigabytes are loaded
+  const questions = await readQuestions(flags.questions, flags.limit);
+
+  const progress = new ProgressView(process.stderr);
+  await using engine = await progress.during("loading the models", () => Engine.load(options));
+  await using grader = new GraderPool();
+  const strategy = name && strategyOf(name, flags, engine.models);
+  const by = strategy === undefined ? { budget: n } : { strategy };
+  const task: EvaluationTask = { engine, questions, seed, solve: { ...by, temperature, topK, topP, minP } };
+  const journal = flags.journal ?? `thinktree-evaluate-${hashOf(runOf(task))}.jsonl`;
+  const method = strategy === undefined ? `policy, ${n} generations` : `${strategy.name}, n ${n}`;
+
+  let done = 0;
+  let evaluation: Evaluation;
+  try {
+    evaluation = await interruption.duringSearch((signal) =>
+      progress.duringParts(method, (tell) =>
+        evaluate({
+          ...task,
+          ...{ grader, journal, signal },
+          onProgress: ({ right, ...parts }) => {
+            done = parts.done;
+            tell({ ...parts, note: done === 0 ? "" : `${((100 * right) / done).toFixed(1)}% right` });
+          },
+        }),
+      ),
+    );
+  } catch (error) {
+    if (!ThinkTreeError.isInstance(error) || error.code !== "CANCELLED" || interruption.exitCode === undefined)
+      throw error;
+    const kept = `${grouped(done)} of ${grouped(questions.length)} questions are done and kept in ${journal}`;
+    process.stderr.write(`thinktree: stopped; ${kept}: the same command goes on from there\n`);
+    return interruption.exitCode;
+  }
+
+  const { records, ...summary } = evaluation;
+  const figures = { method, seed, journal, ...summary };
+  if (flags.out !== undefined) await save(flags.out, { ...figures, records });
+  const lines = flags.json ? [JSON.stringify(figures)] : evaluateView(method, summary, paperOf(process.stdout));
+  process.stdout.write(`${lines.join("\n")}\n`);
+  return 0;
+}
+
+/** Whole or not at all. */
+async function save(path: string, value: object): Promise<void> {
+  try {
+    await writeFile(`${path}.part`, `${JSON.stringify(value)}\n`);
+    await rename(`${path}.part`, path);
+  } catch (error) {
+    throw new ThinkTreeError("INVALID_OPTION", `cannot write --out: ${(error as Error).message}`);
+  }
+}
+
+function hashOf(run: object): string {
+  return createHash("sha256").update(JSON.stringify(run)).digest("hex").slice(0, 8);
+}

@@ -1,0 +1,98 @@
+/**
+ * `thinktree reproduce`: the paper's experiments on the embedded models, as one HTML page.
+ *
+ * Owns: its flags; where the page and the paid work are kept.
+ * Must not know: what is measured, how the page looks.
+ */
+import { readFileSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { Command, Option } from "commander";
+import { fileURLToPath } from "node:url";
+
+import { GraderPool } from "../evaluation/grader-pool.js";
+import { readQuestions } from "../evaluation/questions.js";
+import type { Verdict } from "../report/data.js";
+import { full, quick } from "../report/experiments.js";
+import { renderReport } from "../report/html.js";
+import { reproduce } from "../report/reproduce.js";
+import type { Interruption } from "./interruption.js";
+import { paperOf } from "./paper.js";
+import { ProgressView } from "./progress-view.js";
+import { wholeNumber } from "./values.js";
+
+interface ReproduceFlags {
+  readonly full?: true;
+  readonly limit?: number;
+  readonly out: string;
+  readonly seed: number;
+}
+
+const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}`, import.meta.url));
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+const help = `
+Runs the experiments of Snell et al. 2024 (arXiv 2408.03314) on the embedded models
+and held-out questions: search methods against budget and by difficulty, revisions,
+compute-optimal against best-of-N, and a larger model at equal FLOPs. Writes one
+page that needs no network, with every figure's data, and says of each of the
+paper's findings whether it was reproduced here.
+
+About 3 minutes on 2 cores; --full, with five times the questions, under 40. Ctrl-C
+loses nothing: the same command goes on where it was.`;
+
+export function reproduceCommand(interruption: Interruption): Command {
+  return new Command("reproduce")
+    .summary("repeat the paper's experiments, as an HTML report")
+    .description("Repeats the paper's experiments on the embedded models and writes an HTML report.")
+    .configureHelp({ optionDescription: ({ description }) => description })
+    .option("--full", "more questions and more methods: smaller intervals")
+    .option("--out <file.html>", "the report (default: reproduction.html)", "reproduction.html")
+    .option("--seed <number>", "of all searches (default: 1)", wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
+    .addOption(new Option("--limit <count>", "of the questions").argParser(wholeNumber(10, 510)).hideHelp())
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", help)
+    .action((flags: ReproduceFlags) => run(flags, interruption));
+}
+
+async function run({ full: large, limit, out, seed }: ReproduceFlags, interruption: Interruption): Promise<void> {
+  const usual = large ? full : quick;
+  const scale = { ...usual, questions: limit ?? usual.questions };
+  const folder = `${out}.work`;
+  const questions = await readQuestions(embedded("heldout.jsonl"), scale.questions);
+  await mkdir(folder, { recursive: true });
+  const progress = new ProgressView(process.stderr);
+  await using grader = new GraderPool();
+  const models = {
+    generator: embedded("tiny-generator.gguf"),
+    verifier: embedded("tiny-strong.gguf"),
+    reviser: embedded("tiny-reviser.gguf"),
+    large: embedded("tiny-large.gguf"),
+  };
+  const report = await interruption.duringSearch((signal) =>
+    progress.duringParts("experiments", (tell) =>
+      reproduce({
+        ...{ models, questions, scale, seed, folder, grader, signal, version },
+        command: `npx thinktree reproduce${large ? " --full" : ""}${seed === 1 ? "" : ` --seed ${seed}`}`,
+        date: new Date().toISOString().slice(0, 10),
+        onProgress: (parts) => tell({ ...parts, note: "" }),
+      }),
+    ),
+  );
+  await writeFile(`${out}.part`, renderReport(report));
+  await rename(`${out}.part`, out);
+  await rm(folder, { recursive: true });
+
+  const { colors } = paperOf(process.stdout);
+  const paint: Record<Verdict, (text: string) => string> = {
+    reproduced: colors.green,
+    "not reproduced": colors.red,
+    "unclear here": colors.yellow,
+  };
+  const lines = report.findings.flatMap(({ claim, verdict, evidence }) => [
+    `  ${paint[verdict](verdict.padEnd(15))} ${claim}`,
+    `  ${"".padEnd(15)} ${colors.dim(evidence)}`,
+  ]);
+  process.stdout.write(`${["", ...lines, "", `  The report is in ${out}`, ""].join("\n")}\n`);
+}

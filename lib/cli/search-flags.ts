@@ -1,0 +1,167 @@
+/**
+ * The flags of every command that searches: strategy, sampling, models.
+ *
+ * Owns: these flags and their help; which strategy and models they mean.
+ * Must not know: what the commands do.
+ */
+import { InvalidArgumentError, Option, type Command } from "commander";
+
+import { ThinkTreeError } from "../errors.js";
+import type { Engine } from "../scheduler/engine.js";
+import { aggregationOf } from "../scheduler/recipe.js";
+import {
+  strategyByName,
+  strategyNames,
+  type Strategy,
+  type StrategyName,
+  type StrategySettings,
+} from "../strategies/index.js";
+import { aggregations } from "../verifiers/aggregation.js";
+import { decimal, wholeNumber } from "./values.js";
+
+export interface StrategyFlags extends StrategySettings {
+  readonly strategy?: StrategyName;
+}
+
+export interface SamplingFlags {
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly minP?: number;
+}
+
+export interface ModelFlags {
+  readonly generator?: string;
+  /** False: --no-verifier. */
+  readonly verifier?: string | false;
+  readonly kvCells?: number;
+  readonly threads?: number;
+  readonly policy?: string;
+  readonly forcePolicy?: true;
+}
+
+export const strategiesHelp = `
+Strategies:
+  majority            the answer most of n solutions agree on; no verifier
+  best-of-n           the best-scored of n solutions
+  weighted-best-of-n  the answer with the largest sum of scores
+  beam                keep the best n / beam-width steps, continue each of them
+  lookahead           beam search whose steps are judged by where they lead
+  dvts                n / beam-width beam searches that do not compete
+  revisions           n / length chains of attempts, each seeing those before it
+  revise-survivors    a beam search, then a revision of each solution found
+  beam-after-attempt  an attempt, then a beam search over its revision`;
+
+const mostBranches = 65_536;
+const branches = wholeNumber(1, mostBranches);
+const share = "a number above 0, up to 1";
+
+export function addStrategyFlags(command: Command): Command {
+  return command
+    .optionsGroup("Search:")
+    .addOption(
+      new Option("--strategy <name>", "see below (default: the policy chooses, within n solutions)").choices(
+        strategyNames,
+      ),
+    )
+    .option("--n <count>", "solutions to search among (default: 16)", branches, 16)
+    .option("--policy <file.json>", "from calibrate (default: the embedded models' own, else the paper's)", fileName)
+    .option("--force-policy", "take it although it was fitted for other models")
+    .option("--beam-width <count>", "continuations of each kept step (default: 4)", branches)
+    .option("--lookahead <steps>", "steps to look ahead (default: 1)", wholeNumber(0, mostBranches))
+    .option("--length <attempts>", "of a chain of revisions (default: up to sqrt(n))", branches)
+    .addOption(
+      new Option("--select <by>", "among revisions: verifier or majority (default: verifier)").choices([
+        ...(["verifier", "majority"] as const satisfies StrategySettings["select"][]),
+      ]),
+    )
+    .addOption(
+      new Option(
+        "--aggregation <how>",
+        "of a solution's step scores: last, min, product or mean (default: the verifier's own)",
+      ).choices(aggregations),
+    );
+}
+
+export function addSamplingFlags(command: Command): Command {
+  return command
+    .optionsGroup("Sampling:")
+    .option(
+      "--temperature <t>",
+      "0 is greedy (default: 0.8)",
+      decimal("a number from 0 to 100", (t) => t >= 0 && t <= 100),
+    )
+    .option("--top-k <count>", "keep the likeliest tokens (default: 0, all)", wholeNumber(0, 2 ** 31 - 1))
+    .option(
+      "--top-p <share>",
+      "keep this share of probability (default: 1)",
+      decimal(share, (p) => p > 0 && p <= 1),
+    )
+    .option(
+      "--min-p <share>",
+      "drop tokens less likely than this share of the likeliest (default: 0)",
+      decimal("a number from 0, below 1", (p) => p >= 0 && p < 1),
+    );
+}
+
+export function addModelFlags(command: Command): Command {
+  return command
+    .optionsGroup("Models:")
+    .option("--generator <file.gguf>", "writes the steps (default: the embedded model)", fileName)
+    .option("--verifier <file.gguf>", "scores them (default: the embedded one with the embedded generator)", fileName)
+    .option("--no-verifier", "load none: majority needs none")
+    .option("--kv-cells <count>", "size of each model's cache (default: 16384)", wholeNumber(64, 1 << 20))
+    .option("--threads <count>", "of each model (default: by its size)", wholeNumber(1, 512));
+}
+
+/** Whether the flags name a verifier, or leave the embedded one in its place. */
+function hasVerifier({ generator, verifier }: ModelFlags): boolean {
+  return verifier !== false && (generator === undefined || verifier !== undefined);
+}
+
+/** @throws {ThinkTreeError} NO_VERIFIER: the strategy needs one. */
+export function engineOptions(
+  flags: ModelFlags,
+  strategy: StrategyName | undefined,
+): NonNullable<Parameters<typeof Engine.load>[0]> {
+  const { generator, verifier, kvCells, threads, policy, forcePolicy } = flags;
+  if (strategy !== undefined && strategy !== "majority" && !hasVerifier(flags)) {
+    const mend = verifier === false ? "leave --no-verifier out" : "name one with --verifier FILE.gguf";
+    throw new ThinkTreeError("NO_VERIFIER", `${strategy} needs a verifier: ${mend}, or use --strategy majority`);
+  }
+  // A vote asks no verifier, so the embedded one is not loaded for it.
+  const wanted = verifier === false || (verifier === undefined && strategy === "majority") ? null : verifier;
+  return {
+    ...(generator !== undefined && { generator }),
+    ...(wanted !== undefined && { verifier: wanted }),
+    ...(kvCells !== undefined && { kvCells }),
+    ...(threads !== undefined && { threads }),
+    ...(policy !== undefined && { policy }),
+    ...(forcePolicy && { forcePolicy }),
+  };
+}
+
+/**
+ * Before the models are loaded, to tell mistakes early, and after, with the verifier's own aggregation.
+ * @throws {ThinkTreeError} INVALID_OPTION
+ */
+export function strategyOf(
+  name: StrategyName,
+  { n, beamWidth, lookahead, length, select, aggregation, temperature }: StrategyFlags,
+  { verifier }: Partial<Engine["models"]> = {},
+): Strategy {
+  const chosen = aggregation ?? (verifier && name !== "majority" ? aggregationOf(verifier) : undefined);
+  return strategyByName(name, {
+    n,
+    ...(beamWidth !== undefined && { beamWidth }),
+    ...(lookahead !== undefined && { lookahead }),
+    ...(length !== undefined && { length }),
+    ...(select !== undefined && { select }),
+    ...(chosen !== undefined && { aggregation: chosen }),
+    ...(temperature !== undefined && { temperature }),
+  });
+}
+
+function fileName(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidArgumentError("Name a GGUF file.");
+}

@@ -1,0 +1,147 @@
+/**
+ * A strategy over many questions: how often it is right, and what that costs.
+ *
+ * Owns: which questions are under way, the journal of those that are done, progress.
+ * Must not know: any one strategy's insides, how answers are graded, terminals.
+ */
+import { createHash } from "node:crypto";
+
+import { ThinkTreeError } from "../errors.js";
+import { forEachOf } from "../scheduler/at-once.js";
+import { usualGenerations } from "../scheduler/budget.js";
+import type { Engine } from "../scheduler/engine.js";
+import type { SolveOptions } from "../scheduler/solve-options.js";
+import { summarize, type Summary } from "./curve.js";
+import type { Grader } from "./grader-pool.js";
+import { Journal } from "./journal.js";
+import { digestOf, type Question } from "./questions.js";
+import { failedRecord, recordOf, type QuestionRecord } from "./records.js";
+
+export interface EvaluationTask {
+  readonly engine: Pick<Engine, "fingerprints" | "models" | "policy" | "solve">;
+  readonly questions: readonly Question[];
+  /** How each question is solved; without a strategy the policy decides. */
+  readonly solve: Omit<SolveOptions, "seed" | "signal" | "stop" | "onProgress">;
+  /** Each question's own seed is made of it and the question's id, so that their order does not matter. */
+  readonly seed: number;
+}
+
+export interface EvaluationOptions extends EvaluationTask {
+  readonly grader: Grader;
+  /** File in which paid work is kept. A run killed at any moment goes on from it. */
+  readonly journal: string;
+  /**
+   * Branches to have under way at once, in as many questions as that makes; at least one question. Default 64: on a CPU a
+   * branch pays for the cells of all.
+   */
+  readonly branches?: number;
+  /** Stops it: what is finished is in the journal, and the promise rejects with CANCELLED. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called at the beginning and after every question. */
+  readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
+}
+
+export interface EvaluationProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly right: number;
+  /** Estimated from what was done in this run; null before that. */
+  readonly remainingMs: number | null;
+}
+
+export interface Evaluation extends Summary {
+  /** In the order of the questions. */
+  readonly records: readonly QuestionRecord[];
+}
+
+/** What the answers depend on: the journal is refused to any other. */
+export function runOf({ engine, questions, solve, seed }: EvaluationTask): object {
+  const { strategy, ...others } = solve;
+  const by = strategy ? { name: strategy.name, options: strategy.options } : { policy: hashOf(engine.policy) };
+  return {
+    task: "evaluate",
+    questions: digestOf(questions),
+    models: engine.fingerprints,
+    strategy: by,
+    ...others,
+    seed,
+  };
+}
+
+/** @throws {ThinkTreeError} CANCELLED, INVALID_OPTION (also a journal of another run), and as Engine.solve. */
+export async function evaluate(options: EvaluationOptions): Promise<Evaluation> {
+  const { engine, questions, solve, branches = 64, onProgress } = options;
+  const journal = await Journal.open<QuestionRecord>(options.journal, runOf(options));
+  try {
+    const progress = new ProgressMeter(questions, journal, onProgress);
+    const left = questions.filter(({ id }) => journal.get(id) === undefined);
+    const each = solve.strategy?.generations ?? generationsOf(solve.budget);
+    await forEachOf(left, Math.max(1, Math.floor(branches / each)), options.signal, async (question, _, signal) => {
+      const record = await answerOne(question, signal, options);
+      await journal.append(question.id, record);
+      progress.count(record);
+    });
+    const records = questions.map(({ id }) => journal.get(id)!);
+    return { ...summarize(records, solve.strategy, engine.models), records };
+  } finally {
+    await journal.close();
+  }
+}
+
+async function answerOne(
+  question: Question,
+  signal: AbortSignal,
+  { engine, solve, seed, grader }: EvaluationOptions,
+): Promise<QuestionRecord> {
+  try {
+    const answer = await engine.solve(question.question, { ...solve, seed: seedOf(seed, question.id), signal });
+    return await recordOf(question, answer, grader);
+  } catch (error) {
+    if (ThinkTreeError.isInstance(error) && error.code === "CONTEXT_EXCEEDED") return failedRecord(question);
+    throw error;
+  }
+}
+
+class ProgressMeter {
+  private readonly begun = performance.now();
+  private readonly total: number;
+  private readonly before: number;
+  private done: number;
+  private right: number;
+
+  constructor(
+    questions: readonly Question[],
+    journal: Journal<QuestionRecord>,
+    private readonly tell: ((progress: EvaluationProgress) => void) | undefined,
+  ) {
+    this.total = questions.length;
+    this.done = this.before = journal.size;
+    this.right = questions.filter(({ id }) => journal.get(id)?.right).length;
+    this.report();
+  }
+
+  count({ right }: QuestionRecord): void {
+    this.done++;
+    if (right) this.right++;
+    this.report();
+  }
+
+  private report(): void {
+    const { done, total, right } = this;
+    const each = (performance.now() - this.begun) / (done - this.before);
+    this.tell?.({ done, total, right, remainingMs: done > this.before ? each * (total - done) : null });
+  }
+}
+
+function generationsOf(budget: SolveOptions["budget"]): number {
+  return (typeof budget === "number" ? budget : budget?.generations) ?? usualGenerations;
+}
+
+/** 48 bits of a hash. */
+function seedOf(seed: number, id: string): number {
+  return Number.parseInt(hashOf([seed, id]).slice(0, 12), 16);
+}
+
+function hashOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
+}

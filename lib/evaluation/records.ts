@@ -1,0 +1,75 @@
+/**
+ * What is kept of one answered question.
+ *
+ * Owns: the record's shape; grading an answer and, where solutions were sampled independently, each of them.
+ * Must not know: journals, how many questions there are.
+ */
+import type { Ledger } from "../engine/addon.js";
+import type { Answer } from "../scheduler/solve-options.js";
+import { choices, type Choice, type Sample } from "./estimators.js";
+import type { Grader } from "./grader-pool.js";
+import type { Question } from "./questions.js";
+import { seededRandom, shuffle } from "./statistics.js";
+
+export interface QuestionRecord {
+  readonly id: string;
+  readonly question: string;
+  readonly reference: string;
+  /** Null if there was none. */
+  readonly answer: string | null;
+  readonly right: boolean;
+  /** Of the chosen solution, in [0, 1]; null without a verifier. */
+  readonly score: number | null;
+  /** failed: the question does not fit the model's context; it counts as wrong. */
+  readonly finishReason: Answer["finishReason"] | "failed";
+  readonly decision: Answer["decision"];
+  readonly generations: number;
+  readonly ledger: Ledger;
+  /** Every sample of a strategy that only samples, in random order; null of others. */
+  readonly samples: readonly Sample[] | null;
+}
+
+/** The strategy's way to choose among independent samples; undefined if it does more than that. */
+export function choiceOf(strategy: string): Choice | undefined {
+  return choices.find((choice) => choice === strategy);
+}
+
+export async function recordOf(question: Question, found: Answer, grader: Grader): Promise<QuestionRecord> {
+  const { answer, score, finishReason, decision, generations, ledger } = found;
+  const sampled = choiceOf(found.strategy.name) !== undefined;
+  const [right, samples] = await Promise.all([
+    grader.grade(answer, question.answer),
+    sampled ? samplesOf(question, found, grader) : null,
+  ]);
+  return { ...asked(question), answer, right, score, finishReason, decision, generations, ledger, samples };
+}
+
+/** Of a question that could not be put to the model. */
+export function failedRecord(question: Question): QuestionRecord {
+  const nothing = { answer: null, right: false, score: null, decision: null, generations: 0, samples: null };
+  return { ...asked(question), ...nothing, finishReason: "failed", ledger: noCost };
+}
+
+async function samplesOf({ answer: reference }: Question, found: Answer, grader: Grader): Promise<Sample[]> {
+  const answers = [...new Set(found.candidates.map(({ answer }) => answer))];
+  const verdicts = await Promise.all(answers.map((answer) => grader.grade(answer, reference)));
+  const right = new Map(answers.map((answer, i) => [answer, verdicts[i]!]));
+  const samples: Sample[] = found.candidates.map(({ answer, score, flags }) => ({
+    ...{ answer, score, right: right.get(answer)! },
+    ...(flags.length > 0 && { flagged: true }),
+  }));
+  // Solutions that were cut short are no candidates, but they were drawn and paid for.
+  while (samples.length < found.generations) samples.push({ answer: null, score: null, right: false });
+  // Candidates come best first; subsets of them must not know that.
+  shuffle(samples, seededRandom(found.seed));
+  return samples;
+}
+
+function asked({ id, question, answer }: Question): Pick<QuestionRecord, "id" | "question" | "reference"> {
+  return { id, question, reference: answer };
+}
+
+const noCost: Ledger = {
+  ...{ promptTokens: 0, generatedTokens: 0, verifierPromptTokens: 0, verifierTokens: 0, recomputedTokens: 0 },
+  ...{ kvCellsPeak: 0, verifierKvCellsPeak: 0, treeTokensPeak: 0, milliseconds: 0, flops: 0 },
+};

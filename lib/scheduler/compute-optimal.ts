@@ -1,0 +1,86 @@
+/**
+ * The compute-optimal search: look how hard the question is, then spend as the policy says.
+ *
+ * Owns: the order probe, estimate, choose, run, stop or go on.
+ * Must not know: any one strategy's insides, tokens, where a policy comes from.
+ *
+ * Source: Snell et al. 2024, sec. 3. The paper leaves the cost of estimating out; here the probes count toward the
+ * budget and their solutions stay in the competition.
+ */
+import { sizeWithin, strategyByName, type Strategy } from "../strategies/index.js";
+import { usualGenerations, type Budget } from "./budget.js";
+import { agreementDifficulty, questionDifficulty, scoreDifficulty, type Estimate } from "./difficulty.js";
+import { reasonToStop, type StopReason } from "./early-stop.js";
+import { binIndex, binsOf, choose, type Choice, type Policy } from "./policy.js";
+import type { QuestionSearch } from "./question-search.js";
+import type { Decision } from "./solve-options.js";
+
+export interface OptimalSettings {
+  readonly policy: Policy;
+  readonly budget: Budget;
+  readonly estimate: Estimate;
+  readonly earlyStop: boolean;
+  /** Without one everything is sampled and voted on. */
+  readonly verified: boolean;
+}
+
+/**
+ * Searches until the policy has nothing more to buy, a rule says that it is enough, or the budget is spent. May be called
+ * again with a larger budget: it goes on from what was found.
+ */
+export async function searchOptimally(search: QuestionSearch, settings: OptimalSettings): Promise<Decision> {
+  const { policy, budget, estimate, earlyStop } = settings;
+  const capped = isUnlimited(budget) ? { ...budget, generations: usualGenerations } : budget;
+  const bins = binsOf(policy, estimate);
+
+  let difficulty: number | null = null;
+  if (estimate === "question" && policy.questionProbe !== null)
+    difficulty = questionDifficulty(policy.questionProbe, await search.hiddenState());
+  else if (search.generations === 0)
+    await search.run(samples(Math.min(policy.probes, await atMost(search, capped)), settings));
+
+  let stopped: StopReason | null = null;
+  for (;;) {
+    // Seen through as many samples as there are by now; a search's solutions are no fair sample.
+    if (estimate !== "question") difficulty = difficultyOf(search, estimate);
+    const enough = earlyStop ? reasonToStop(policy.stop, search.independent, search.candidates()[0]) : null;
+    if (enough !== null) stopped = enough;
+    if (enough !== null || search.exhausted) break;
+
+    const left = await search.affordable(capped);
+    const bin = difficulty === null ? policy.overall : bins[binIndex(bins, difficulty)]!;
+    const choice = choose(bin, search.generations + left);
+    const size = Math.min(choice.generations - search.generations, left);
+    if (size < 1) break;
+    await search.run(nextRound(choice, size, search.generations, settings));
+  }
+  const bin = difficulty === null ? null : binIndex(bins, difficulty);
+  return { estimate, difficulty, bin, stopped, rounds: search.rounds };
+}
+
+function difficultyOf({ independent }: QuestionSearch, estimate: "score" | "agreement"): number {
+  return estimate === "score" ? scoreDifficulty(independent) : agreementDifficulty(independent);
+}
+
+/** The whole rest for a search; for sampling a part of it, so that it can stop as soon as it is sure. */
+function nextRound({ strategy, settings }: Choice, size: number, before: number, optimal: OptimalSettings): Strategy {
+  if (strategy === "weighted-best-of-n" || strategy === "majority" || strategy === "best-of-n") {
+    const part = optimal.earlyStop ? Math.max(optimal.policy.probes, Math.floor(before / 2)) : size;
+    return strategyByName(strategy, { n: Math.min(size, part) });
+  }
+  const n = sizeWithin(size, strategy, settings);
+  return n > 0 ? strategyByName(strategy, { ...settings, n }) : samples(size, optimal);
+}
+
+function samples(n: number, { verified }: OptimalSettings): Strategy {
+  return strategyByName(verified ? "weighted-best-of-n" : "majority", { n: Math.max(1, n) });
+}
+
+/** Before anything ran, only a cap on generations says how many samples there may be. */
+function atMost(search: QuestionSearch, budget: Budget): Promise<number> {
+  return budget.generations === undefined ? Promise.resolve(Infinity) : search.affordable(budget);
+}
+
+function isUnlimited({ generations, tokens, flops, milliseconds }: Budget): boolean {
+  return [generations, tokens, flops, milliseconds].every((cap) => cap === undefined);
+}

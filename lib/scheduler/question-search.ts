@@ -1,0 +1,157 @@
+/**
+ * One question under search: its tree, what was found on it, what that cost.
+ *
+ * Owns: the tree's life, the pool of solutions, the final choice among them.
+ * Must not know: which strategy comes next and why.
+ */
+import type { Ledger } from "../engine/addon.js";
+import type { EngineCore } from "../engine/engine-core.js";
+import type { Tree } from "../engine/tree.js";
+import { ThinkTreeError } from "../errors.js";
+import type { RoundReport, SearchContext, Strategy } from "../strategies/index.js";
+import { answerExtractor } from "../verifiers/answer.js";
+import { rankGuarded, type GuardedCandidate } from "../verifiers/guards.js";
+import type { Solution } from "../verifiers/solution.js";
+import { affordable, type Budget } from "./budget.js";
+import { aggregationOf, promptFor, recipeOf, seesAttempts } from "./recipe.js";
+import type { Answer, CheckedOptions, Decision } from "./solve-options.js";
+
+/** Strategies whose solutions know nothing of each other: only those tell how hard the question is. */
+const sampling: ReadonlySet<string> = new Set(["majority", "best-of-n", "weighted-best-of-n"]);
+
+export class QuestionSearch implements AsyncDisposable {
+  /** Solutions of strategies that only sample. */
+  readonly independent: Solution[] = [];
+  /** The sizes of the strategies that ran. */
+  generations = 0;
+  readonly rounds: Decision["rounds"][number][] = [];
+  private readonly found: Solution[] = [];
+  private readonly begun = performance.now();
+  private ranking: Strategy | undefined;
+  private closed: Promise<Ledger> | undefined;
+  private readonly stopNow = () => this.tree.stop();
+
+  /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
+  static async open(engine: EngineCore, question: string, options: CheckedOptions): Promise<QuestionSearch> {
+    if (question.trim() === "") throw new ThinkTreeError("EMPTY_PROMPT", "the question is empty");
+    const { generator, verifier } = engine.models;
+    const recipe = recipeOf(generator);
+    const { budget, seed, temperature, topK, topP, minP, maxLength, signal } = options;
+    const tree = await engine.openTree({
+      prompt: promptFor(question, recipe.promptTemplate),
+      verifierPrompt: verifier === undefined ? "" : promptFor(question, recipeOf(verifier).promptTemplate),
+      seed,
+      verifierSeesContext: verifier !== undefined && seesAttempts(verifier),
+      tokenBudget: budget.tokens,
+      flopsBudget: budget.flops,
+      deadlineMs: budget.milliseconds,
+      maxLength,
+      delimiter: recipe.stepDelimiter,
+      finalPrefix: recipe.answerPrefix,
+      stop: recipe.stop,
+      sampler: { temperature, topK, topP, minP },
+      signal,
+    });
+    return new QuestionSearch(engine, tree, options);
+  }
+
+  private constructor(
+    private readonly engine: EngineCore,
+    private readonly tree: Tree,
+    private readonly options: CheckedOptions,
+  ) {
+    if (options.stop?.aborted) this.stopNow();
+    options.stop?.addEventListener("abort", this.stopNow, { once: true });
+  }
+
+  /** True if no more can be written. */
+  get exhausted(): boolean {
+    return this.tree.exhausted;
+  }
+
+  hiddenState(): Promise<Float32Array> {
+    return this.tree.hiddenState();
+  }
+
+  /** Solutions that `budget` still pays for. */
+  async affordable(budget: Budget): Promise<number> {
+    return affordable(budget, { generations: this.generations, ledger: await this.tree.ledger() });
+  }
+
+  /** Adds what a strategy finds to the pool; the last one that ran also ranks it. */
+  async run(strategy: Strategy): Promise<void> {
+    this.generations += strategy.generations;
+    this.rounds.push({ strategy: strategy.name, generations: strategy.generations });
+    const solutions = await strategy.explore(this.tree, this.context());
+    this.found.push(...solutions);
+    if (sampling.has(strategy.name)) this.independent.push(...solutions);
+    this.ranking = strategy;
+  }
+
+  /** What would be answered now, best first; empty before the first strategy ran. */
+  candidates(): GuardedCandidate[] {
+    const { ranking } = this;
+    if (ranking === undefined) return [];
+    const whole = this.found.filter(({ finished }) => finished);
+    const pool = whole.length > 0 ? whole : this.found;
+    const rank = (solutions: readonly Solution[]) => ranking.rank(solutions);
+    if (this.options.guards) return rankGuarded(rank, pool, this.independent);
+    return rank(pool).map((candidate) => ({ ...candidate, flags: [] }));
+  }
+
+  /** Ends the search. */
+  async answer(strategy: Answer["strategy"], decision: Decision | null): Promise<Answer> {
+    const ledger = await this.close();
+    const candidates = this.candidates();
+    const [best] = candidates;
+    if (best === undefined) throw new ThinkTreeError("INTERNAL", `${strategy.name} returned no candidate`);
+    const { answer, text, steps, score } = best;
+    const { generations, options } = this;
+    const finishReason = this.finishReason();
+    const { name, options: settings } = strategy;
+    return {
+      ...{ answer, text, steps, score, candidates },
+      strategy: { name, options: settings },
+      ...{ decision, finishReason, generations, seed: options.seed, ledger },
+    };
+  }
+
+  /** Gives everything up; may be called again. Returns what the search has cost. */
+  close(): Promise<Ledger> {
+    this.options.stop?.removeEventListener("abort", this.stopNow);
+    this.closed ??= this.tree.close();
+    return this.closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close().catch(() => undefined);
+  }
+
+  private context(): SearchContext {
+    const { generator, verifier } = this.engine.models;
+    const { onProgress } = this.options;
+    const { answerPrefix, revision } = recipeOf(generator);
+    return {
+      aggregation: verifier && aggregationOf(verifier),
+      answerOf: answerExtractor({ answerPrefix }),
+      revision,
+      ...(onProgress && { onRound: (round: RoundReport) => this.report(round, onProgress) }),
+    };
+  }
+
+  /** Rounds are told with what they have cost; the ledger comes a moment later and must not hold the search up. */
+  private report(round: RoundReport, onProgress: NonNullable<CheckedOptions["onProgress"]>): void {
+    this.tree.ledger().then(
+      (ledger) => onProgress({ ...round, ledger }),
+      () => undefined, // closed meanwhile: the last round needs no report, the answer is there
+    );
+  }
+
+  private finishReason(): Answer["finishReason"] {
+    const { stop, budget } = this.options;
+    if (!this.tree.exhausted) return "complete";
+    if (stop?.aborted) return "stopped";
+    const late = budget.milliseconds !== undefined && performance.now() - this.begun >= budget.milliseconds;
+    return late ? "deadline" : "budget";
+  }
+}

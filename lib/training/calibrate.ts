@@ -1,0 +1,190 @@
+/**
+ * Fits a policy to the models at hand: samples and searches over questions with known answers, then chooses.
+ *
+ * Owns: what is run, in which order, and that nothing paid for is run twice.
+ * Must not know: how a strategy searches, how bins are fitted.
+ *
+ * Killed at any moment, it goes on from its journal and ends with the same policy: every run has its own seed.
+ */
+import { digestOf, type Question } from "../evaluation/questions.js";
+import type { Grader } from "../evaluation/grader-pool.js";
+import { Journal } from "../evaluation/journal.js";
+import { seededRandom, shuffle } from "../evaluation/statistics.js";
+import type { Engine } from "../scheduler/engine.js";
+import type { Policy } from "../scheduler/policy.js";
+import { bestOfN, majorityVote, strategyByName, type StrategyName } from "../strategies/index.js";
+import type { Candidate } from "../verifiers/selection.js";
+import { policyFrom, type PolicyOptions } from "./policy-from-records.js";
+import type { CalibrationRecord, CalibrationSample, CalibrationSearch } from "./records.js";
+
+export interface CollectOptions {
+  /** In generations, ascending. Every question is sampled once to the largest. */
+  readonly budgets: readonly number[];
+  /** What is run besides sampling. Default: beam search and DVTS. */
+  readonly searches?: readonly SearchSpec[] | undefined;
+  readonly seed: number;
+  /** What is paid for is kept here, line by line. */
+  readonly journal: string;
+  readonly grader: Grader;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: CalibrateProgress) => void) | undefined;
+}
+
+export type CalibrateOptions = CollectOptions & PolicyOptions;
+
+export interface CalibrateProgress {
+  /** Runs: one for each question's samples, one for each search. */
+  readonly done: number;
+  readonly total: number;
+  /** By the pace since the start; null before the first run. */
+  readonly remainingMs: number | null;
+}
+
+/** What the journal keeps of one run. */
+type Paid = { readonly samples: readonly CalibrationSample[]; readonly state: readonly number[] } | CalibrationSearch;
+
+interface Unit {
+  readonly key: string;
+  readonly question: Question;
+  readonly generations: number;
+  run(): Promise<Paid>;
+}
+
+/** Branches that share the engine's batches: more only wait for each other. */
+const branchesAtOnce = 64;
+
+/** @throws {ThinkTreeError} INVALID_OPTION (also another run's journal), CANCELLED, and what searches throw */
+export async function calibrate(
+  engine: Engine,
+  questions: readonly Question[],
+  options: CalibrateOptions,
+): Promise<Policy> {
+  const records = await collectRecords(engine, questions, options);
+  return policyFrom(records, engine.fingerprints, options);
+}
+
+/** The records alone, for reports. */
+export async function collectRecords(
+  engine: Engine,
+  questions: readonly Question[],
+  options: CollectOptions,
+): Promise<CalibrationRecord[]> {
+  const { budgets, seed, signal, onProgress } = options;
+  const searches = options.searches ?? usualSearches(budgets, engine.models.verifier !== undefined);
+  const run = { questions: digestOf(questions), models: engine.fingerprints, budgets, searches, seed };
+  const journal = await Journal.open<Paid>(options.journal, run);
+  try {
+    const units = questions.flatMap((question, i) => unitsOf(engine, question, seed + i, searches, options));
+    const missing = units.filter(({ key }) => journal.get(key) === undefined);
+    const begun = performance.now();
+    let finished = 0;
+    const report = () => {
+      const each = (performance.now() - begun) / finished;
+      const remainingMs = finished === 0 ? null : each * (missing.length - finished);
+      onProgress?.({ done: units.length - missing.length + finished, total: units.length, remainingMs });
+    };
+    report();
+    await inTurn(missing, async (unit) => {
+      signal?.throwIfAborted();
+      await journal.append(unit.key, await unit.run());
+      finished++;
+      report();
+    });
+    return questions.map(({ id }) => {
+      const paid = <T extends Paid>(unit: string) => journal.get(`${id}/${unit}`) as T;
+      const { samples, state } = paid<Extract<Paid, { samples: unknown }>>("samples");
+      return { id, samples, state, searches: searches.map((search) => paid<CalibrationSearch>(nameOf(search))) };
+    });
+  } finally {
+    await journal.close();
+  }
+}
+
+export type SearchSpec = Pick<CalibrationSearch, "strategy" | "settings" | "generations">;
+
+/** Beam search and DVTS at the paper's widths, 4 and sqrt(N), for every budget that they divide. */
+function usualSearches(budgets: readonly number[], verified: boolean): SearchSpec[] {
+  if (!verified) return [];
+  return budgets.flatMap((generations) => {
+    const widths = new Set([4, Math.floor(Math.sqrt(generations))].filter((m) => m > 1 && generations % m === 0));
+    return [...widths].flatMap((beamWidth) =>
+      (["beam", "dvts"] as const)
+        // One subtree alone is a beam search.
+        .filter((strategy) => strategy === "beam" || beamWidth < generations)
+        .map((strategy) => ({ strategy, settings: { beamWidth }, generations })),
+    );
+  });
+}
+
+function unitsOf(
+  engine: Engine,
+  { id, question, answer: reference }: Question,
+  seed: number,
+  searches: readonly SearchSpec[],
+  { budgets, grader, signal }: CollectOptions,
+): Unit[] {
+  const n = Math.max(...budgets);
+  const right = (answer: string | null) => grader.grade(answer, reference);
+  const samples = async () => {
+    const strategy = engine.models.verifier === undefined ? majorityVote({ n }) : bestOfN({ n });
+    const [{ candidates, ledger }, state] = await Promise.all([
+      engine.solve(question, { strategy, seed, signal }),
+      engine.hiddenState(question),
+    ]);
+    const graded = await Promise.all(candidates.map(async (found) => sampleOf(found, await right(found.answer))));
+    // Solutions that never ended count as wrong, at what they cost.
+    const unfinished = n - graded.length;
+    const rest = ledger.generatedTokens - graded.reduce((sum, { tokens }) => sum + tokens, 0);
+    const wrong = { answer: null, score: null, right: false, tokens: unfinished > 0 ? rest / unfinished : 0 };
+    const all = [...graded, ...Array.from({ length: unfinished }, () => wrong)];
+    shuffle(all, seededRandom(seed)); // they came in the order of their scores
+    return { samples: all, state: Array.from(state, (value) => Number(value.toPrecision(6))) };
+  };
+  const search = async ({ strategy: name, settings, generations }: SearchSpec) => {
+    const strategy = strategyByName(name, { n: generations, ...settings });
+    const { answer, ledger } = await engine.solve(question, { strategy, seed, signal });
+    return { strategy: name, settings, generations, right: await right(answer), tokens: ledger.generatedTokens };
+  };
+  return [
+    { key: `${id}/samples`, question: { id, question, answer: reference, other: {} }, generations: n, run: samples },
+    ...searches.map((spec) => ({
+      key: `${id}/${nameOf(spec)}`,
+      question: { id, question, answer: reference, other: {} },
+      generations: spec.generations,
+      run: () => search(spec),
+    })),
+  ];
+}
+
+function sampleOf({ answer, score, steps }: Candidate, right: boolean): CalibrationSample {
+  return { answer, score, right, tokens: steps.reduce((sum, step) => sum + step.tokens, 0) };
+}
+
+function nameOf({
+  strategy,
+  settings,
+  generations,
+}: { strategy: StrategyName } & Omit<SearchSpec, "strategy">): string {
+  return [strategy, generations, ...Object.entries(settings).flat()].join(" ");
+}
+
+/** In order, with as many under way as fill the engine's batches. The first failure ends it; what runs is awaited. */
+async function inTurn(units: readonly Unit[], work: (unit: Unit) => Promise<void>): Promise<void> {
+  const running = new Set<Promise<void>>();
+  let branches = 0;
+  let failure: { readonly error: unknown } | undefined;
+  for (const unit of units) {
+    while (branches > 0 && branches + unit.generations > branchesAtOnce) await Promise.race(running);
+    if (failure !== undefined) break;
+    branches += unit.generations;
+    const job = work(unit)
+      .catch((error: unknown) => void (failure ??= { error }))
+      .finally(() => {
+        branches -= unit.generations;
+        running.delete(job);
+      });
+    running.add(job);
+  }
+  await Promise.all(running);
+  if (failure !== undefined) throw failure.error;
+}

@@ -1,0 +1,95 @@
+/**
+ * A whole policy out of calibration records.
+ *
+ * Owns: bins by every estimate, the stop rule's threshold, which estimate leads, what the file says of its making.
+ * Must not know: engines, files.
+ */
+import { rankCorrelation } from "../evaluation/statistics.js";
+import { defaultPolicy } from "../scheduler/default-policy.js";
+import { oracleDifficulty, type Estimate } from "../scheduler/difficulty.js";
+import type { Fingerprints } from "../scheduler/engine.js";
+import { policyVersion, type Policy } from "../scheduler/policy.js";
+import { fitBins, quantileEdges, type FitOptions, type Looks } from "./fit-policy.js";
+import { fitQuestionProbe } from "./question-probe.js";
+import { contendersOf, looksAt, type CalibrationRecord } from "./records.js";
+import { fitStopScore } from "./stop-score.js";
+
+export interface PolicyOptions extends FitOptions {
+  /** How many bins of equal size, or their upper edges as difficulties, ascending and ending in 1. */
+  readonly bins: number | readonly number[];
+  /** Solutions sampled before the score and the agreement are looked at. */
+  readonly probes: number;
+}
+
+export function policyFrom(
+  records: readonly CalibrationRecord[],
+  models: Fingerprints,
+  options: PolicyOptions,
+): Policy {
+  const { budgets, bins, probes, seed, tolerance } = options;
+  const contenders = contendersOf(records, budgets);
+  const oracle = records.map(({ samples }) => oracleDifficulty(samples.map(({ right }) => right)));
+  const fit = (looks: Looks) =>
+    fitBins(contenders, looks, typeof bins === "number" ? quantileEdges(looks, bins) : bins, options);
+
+  const looks = lookedAt(records, probes, oracle, seed);
+  const correlation = Object.fromEntries(
+    Object.entries(looks.by).map(([estimate, own]) => [estimate, meanCorrelation(own, oracle)]),
+  );
+  const verified = models.verifier !== null;
+  return {
+    format: "thinktree-policy",
+    version: policyVersion,
+    models: { ...models },
+    calibration: {
+      questions: records.length,
+      samples: Math.min(...records.map(({ samples }) => samples.length)),
+      ...{ seed, tolerance },
+      oraclePass1: 1 - oracle.reduce((sum, value) => sum + value, 0) / oracle.length,
+      spearman: correlation,
+    },
+    stop: { ...defaultPolicy(verified).stop, score: fitStopScore(records, probes) },
+    estimate: verified ? "score" : "agreement",
+    probes,
+    bins: Object.fromEntries(Object.entries(looks.by).map(([estimate, own]) => [estimate, fit(own)])),
+    overall: fitBins(
+      contenders,
+      records.map(() => [0]),
+      [1],
+      options,
+    )[0]!,
+    questionProbe: looks.probe,
+  };
+}
+
+/** Every estimate that these records allow, with all looks at every question. */
+export function lookedAt(
+  records: readonly CalibrationRecord[],
+  probes: number,
+  oracle: readonly number[],
+  seed: number,
+): { by: Partial<Record<Estimate, Looks>>; probe: Policy["questionProbe"] } {
+  const verified = records.some(({ samples }) => samples.some(({ score }) => score !== null));
+  const states = records.flatMap(({ state }) => (state === null ? [] : [state]));
+  const probe = states.length === records.length ? fitQuestionProbe(states, oracle, seed) : null;
+  return {
+    probe: probe?.probe ?? null,
+    by: {
+      ...(verified && { score: records.map((record) => looksAt(record, "score", probes)) }),
+      agreement: records.map((record) => looksAt(record, "agreement", probes)),
+      ...(probe && { question: probe.predictions.map((value) => [value]) }),
+    },
+  };
+}
+
+/** Spearman's correlation of single looks with the oracle, averaged over the looks. */
+function meanCorrelation(looks: Looks, oracle: readonly number[]): number {
+  const each = Math.min(...looks.map((own) => own.length));
+  const all = Array.from({ length: each }, (_, i) =>
+    rankCorrelation(
+      looks.map((own) => own[i]!),
+      oracle,
+    ),
+  );
+  return all.reduce((sum, value) => sum + value, 0) / all.length;
+}

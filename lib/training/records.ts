@@ -1,0 +1,97 @@
+/**
+ * What calibration learns about one question.
+ *
+ * Owns: the shape of the records, how each strategy would have done on a question, what each look at it sees.
+ * Must not know: bins, policies, engines.
+ */
+import type { StrategyName } from "../strategies/index.js";
+import { agreementDifficulty, oracleDifficulty, scoreDifficulty } from "../scheduler/difficulty.js";
+import { chanceRight, choices, type Sample } from "../evaluation/estimators.js";
+
+/** An independent sample of the generator. */
+export interface CalibrationSample extends Sample {
+  /** Generated. */
+  readonly tokens: number;
+}
+
+/** One run of a strategy that searches. */
+export interface CalibrationSearch {
+  readonly strategy: StrategyName;
+  readonly settings: { readonly beamWidth?: number; readonly lookahead?: number; readonly length?: number };
+  readonly generations: number;
+  readonly right: boolean;
+  readonly tokens: number;
+}
+
+export interface CalibrationRecord {
+  readonly id: string;
+  /** In the order of drawing, which must not depend on what they say. */
+  readonly samples: readonly CalibrationSample[];
+  readonly searches: readonly CalibrationSearch[];
+  /** The generator's hidden state at the question's end; null if unknown. */
+  readonly state: readonly number[] | null;
+}
+
+/** One way to spend a budget, with its outcome on every question. */
+export interface Contender {
+  readonly strategy: StrategyName;
+  readonly settings: CalibrationSearch["settings"];
+  readonly generations: number;
+  /** By question: the chance that the answer is right, and the tokens it costs. */
+  readonly right: readonly number[];
+  readonly tokens: readonly number[];
+}
+
+/** Every strategy and size that all questions have an outcome for. Sampling ones are subsampled without bias. */
+export function contendersOf(records: readonly CalibrationRecord[], budgets: readonly number[]): Contender[] {
+  const drawn = Math.min(...records.map(({ samples }) => samples.length));
+  const scored = records.every(({ samples }) => samples.some(({ score }) => score !== null));
+  const sampled = choices
+    .filter((choice) => scored || choice === "majority")
+    .flatMap((strategy) =>
+      budgets
+        .filter((n) => n <= drawn)
+        .map((n) => ({
+          ...{ strategy, settings: {}, generations: n },
+          right: records.map(({ samples }) => chanceRight(strategy, samples, n)),
+          tokens: records.map(({ samples }) => (n * sum(samples.map(({ tokens }) => tokens))) / samples.length),
+        })),
+    );
+  const first = records[0]?.searches ?? [];
+  const searched = first.flatMap((search) => {
+    const found = records.map(({ searches }) => searches.find((other) => isSame(search, other)));
+    if (found.some((other) => other === undefined)) return [];
+    const { strategy, settings, generations } = search;
+    const right = found.map((other) => Number(other!.right));
+    return [{ strategy, settings, generations, right, tokens: found.map((other) => other!.tokens) }];
+  });
+  return [...sampled, ...searched];
+}
+
+/** The difficulties that separate looks of `probes` samples each see in one question. */
+export function looksAt(
+  { samples }: CalibrationRecord,
+  estimate: "oracle" | "score" | "agreement",
+  probes: number,
+): number[] {
+  if (estimate === "oracle") return [oracleDifficulty(samples.map(({ right }) => right))];
+  const look = estimate === "score" ? scoreDifficulty : agreementDifficulty;
+  const groups = Array.from({ length: Math.floor(samples.length / probes) }, (_, i) =>
+    samples.slice(i * probes, (i + 1) * probes),
+  );
+  return groups.map((group) => look(group));
+}
+
+function isSame(a: CalibrationSearch, b: CalibrationSearch): boolean {
+  return (
+    a.strategy === b.strategy &&
+    a.generations === b.generations &&
+    a.settings.beamWidth === b.settings.beamWidth &&
+    a.settings.lookahead === b.settings.lookahead &&
+    a.settings.length === b.settings.length
+  );
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
