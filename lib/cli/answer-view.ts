@@ -113,7 +113,7 @@ export function costView({ strategy, decision, seed, ledger }: Answer, { columns
 function decisionView({ difficulty, bin, stopped, rounds }: Decision): string {
   const where = difficulty === null || bin === null ? [] : [`difficulty ${difficulty.toFixed(2)}, bin ${bin + 1}`];
   const runs = rounds.map(({ strategy: name, generations }) => `${name} ${generations}`).join(", then ");
-  const why = { agreement: "the answers agree", score: "the verifier is sure" } as const;
+  const why = { agreement: "the answers agree", share: "the verifier is sure" } as const;
   return [...where, runs, ...(stopped === null ? [] : [`enough: ${why[stopped]}`])].join("; ");
 }
 

@@ -43,10 +43,10 @@ function cellOf({ strategy, generations, settings, accuracy }: PolicyEntry): str
   return `${strategy} ${generations}${width}${right}`;
 }
 
-function stopView({ agreement, score }: Policy["stop"]): string {
+function stopView({ agreement, share }: Policy["stop"]): string {
   const rules = [
     ...(agreement === null ? [] : [`a lead that is ${agreement} sure`]),
-    ...(score === null ? [] : [`a score of ${score.toFixed(3)}`]),
+    ...(share === null ? [] : [`an answer with ${Math.round(100 * share)}% of all scores`]),
   ];
   return rules.length > 0 ? rules.join(", or ") : "never";
 }

@@ -55,7 +55,7 @@ export const full: Scale = {
   questions: 200,
   budgets: [1, 4, 16, 64],
   revisionBudgets: [4, 16, 64],
-  select: ["verifier", "majority"],
+  select: ["verifier"],
   searches: [
     ...widths(4, 4),
     ...widths(4, 2),
@@ -131,8 +131,16 @@ export async function runExperiments(options: ExperimentOptions): Promise<Measur
     engine: Engine,
     name: string,
     solve: { strategy?: Strategy; budget?: number; estimate?: Estimate },
+    branches = 64,
   ) =>
-    evaluate({ ...common, engine, solve, journal: journal(name), onProgress: progress.part(name, questions.length) });
+    evaluate({
+      ...common,
+      engine,
+      solve,
+      branches,
+      journal: journal(name),
+      onProgress: progress.part(name, questions.length),
+    });
 
   const searching = async () => {
     const { budgets, searches } = scale;
@@ -164,7 +172,8 @@ export async function runExperiments(options: ExperimentOptions): Promise<Measur
       for (const length of powersOfFour(n)) {
         for (const select of scale.select) {
           const strategy = revisions({ chains: n / length, length, select });
-          const evaluation = await evaluated(revising, `revisions-${n}-${length}-${select}`, { strategy });
+          // A chain writes one attempt at a time.
+          const evaluation = await evaluated(revising, `revisions-${n}-${length}-${select}`, { strategy }, 32 * length);
           revised.push({ n, length, select, evaluation });
         }
       }

@@ -90,9 +90,12 @@ function compared(
   return { claim, source, verdict: verdictOf(difference, side), evidence };
 }
 
+/** Means of many subsets are not exactly 1 where all are right. */
+const rounding = 1e-9;
+
 function verdictOf({ low, high }: Estimate, side: 1 | -1): Verdict {
   const [least, most] = side === 1 ? [low, high] : [-high, -low];
-  return least > 0 ? "reproduced" : most < 0 ? "not reproduced" : "unclear here";
+  return least > rounding ? "reproduced" : most < -rounding ? "not reproduced" : "unclear here";
 }
 
 function lookahead(results: Results, weighted: (budget: number) => Outcomes, all: readonly number[]): Finding[] {

@@ -43,7 +43,7 @@ export async function searchOptimally(search: QuestionSearch, settings: OptimalS
   for (;;) {
     // Seen through as many samples as there are by now; a search's solutions are no fair sample.
     if (estimate !== "question") difficulty = difficultyOf(search, estimate);
-    const enough = earlyStop ? reasonToStop(policy.stop, search.independent, search.candidates()[0]) : null;
+    const enough = earlyStop ? reasonToStop(policy.stop, search.independent) : null;
     if (enough !== null) stopped = enough;
     if (enough !== null || search.exhausted) break;
 

@@ -24,7 +24,7 @@ export function defaultPolicy(verified: boolean): Policy {
     version: 1,
     models: null,
     calibration: { source: "the findings of Snell et al. 2024; nothing was measured on these models" },
-    stop: { agreement: 0.95, score: null },
+    stop: { agreement: 0.95, share: verified ? 0.95 : null },
     estimate: "agreement",
     probes: 4,
     bins: { agreement: bins },

@@ -13,24 +13,39 @@ export interface StopRules {
    */
   readonly agreement: number | null;
   /**
-   * Stop when the chosen solution's own verifier score is at least this. A policy sets it where such solutions were
-   * right in calibration (see fitStopScore). Null: never.
+   * Stop when the most trusted answer holds this share of all verifier scores, and at least three samples state it: the
+   * consensus of DeepConf (Fu et al. 2025, arXiv 2508.15260; they use 0.95). Null: never.
    */
-  readonly score: number | null;
+  readonly share: number | null;
 }
 
-export type StopReason = "agreement" | "score";
+export type StopReason = "agreement" | "share";
 
-/** `chosen` is what would be answered now. Only independent samples may vote: a search's solutions copy each other. */
+/** A share that one lucky score makes up says little. */
+const fewest = 3;
+
+/** Only independent samples have a say: a search's solutions copy each other. */
 export function reasonToStop(
   rules: StopRules,
-  independent: readonly Solution[],
-  chosen: Pick<Solution, "answer" | "score"> | undefined,
+  independent: readonly Pick<Solution, "answer" | "score">[],
 ): StopReason | null {
-  if (chosen === undefined || chosen.answer === null) return null;
-  if (rules.score !== null && chosen.score !== null && chosen.score >= rules.score) return "score";
   const [first = 0, second = 0] = votesOf(independent);
-  return rules.agreement !== null && leadIsSure(first, second) >= rules.agreement ? "agreement" : null;
+  if (rules.agreement !== null && leadIsSure(first, second) >= rules.agreement) return "agreement";
+  return rules.share !== null && largestShare(independent) >= rules.share ? "share" : null;
+}
+
+/** Of all scores, the share of the answer with the largest sum; 0 if fewer than three samples state it. */
+function largestShare(samples: readonly Pick<Solution, "answer" | "score">[]): number {
+  const groups = new Map<string, { sum: number; count: number }>();
+  let total = 0;
+  for (const { answer, score } of samples) {
+    if (answer === null || score === null) continue;
+    const { sum, count } = groups.get(answer) ?? { sum: 0, count: 0 };
+    groups.set(answer, { sum: sum + score, count: count + 1 });
+    total += score;
+  }
+  const largest = [...groups.values()].sort((a, b) => b.sum - a.sum)[0];
+  return largest !== undefined && largest.count >= fewest && total > 0 ? largest.sum / total : 0;
 }
 
 /** P(p > 1/2) for p ~ Beta(first + 1, second + 1): a binomial tail, since both are whole numbers. */

@@ -51,7 +51,7 @@ const policySchema = z.strictObject({
   /** Null: for any models. */
   models: z.strictObject({ generator: z.string(), verifier: z.string().nullable() }).nullable(),
   calibration: z.record(z.string(), z.unknown()),
-  stop: z.strictObject({ agreement: share.nullable(), score: share.nullable() }),
+  stop: z.strictObject({ agreement: share.nullable(), share: share.nullable() }),
   /** Which estimate decides unless the caller names one. */
   estimate: z.enum(estimates),
   /** Solutions sampled before the score and the agreement are looked at. */

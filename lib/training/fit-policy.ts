@@ -98,9 +98,9 @@ function choose(
 ): Outcome {
   const affordable = contenders.filter(({ generations }) => generations <= budget);
   const pick = (among: readonly number[]) => {
-    const accuracy = affordable.map(({ right }) => weighted(right, among));
-    const best = Math.max(...accuracy);
-    const good = affordable.filter((_, i) => accuracy[i]! >= best - tolerance);
+    const accuracy = ({ right }: Contender) => weighted(right, among);
+    const best = surelyBest(affordable, among);
+    const good = affordable.filter((one) => accuracy(one) >= accuracy(best) - tolerance);
     return good.reduce((a, b) => (weighted(b.tokens, among) < weighted(a.tokens, among) ? b : a));
   };
   const chosen = pick(weights);
@@ -113,6 +113,22 @@ function choose(
     right: weights.map((_, i) => choices[fold[i]!]!.right[i]!),
     tokens: weights.map((_, i) => choices[fold[i]!]!.tokens[i]!),
   };
+}
+
+/**
+ * The best way to sample, unless a search beats it by more than a standard error. Sampling is averaged over many subsets
+ * and a search is one run a question: of many searches, the luckiest would otherwise be taken for the best (cf. the
+ * one-standard-error rule of Breiman et al. 1984).
+ */
+function surelyBest(contenders: readonly Contender[], weights: readonly number[]): Contender {
+  const better = (a: Contender, b: Contender) => (weighted(b.right, weights) > weighted(a.right, weights) ? b : a);
+  const averaged = contenders.filter(({ averaged }) => averaged);
+  const usual = (averaged.length > 0 ? averaged : contenders).reduce(better);
+  const surer = contenders.filter((one) => {
+    const gain = one.right.map((right, i) => right - usual.right[i]!);
+    return !one.averaged && weighted(gain, weights) > standardError(gain, weights);
+  });
+  return surer.reduce(better, usual);
 }
 
 /**
@@ -162,6 +178,12 @@ function weighted(values: readonly number[], weights: readonly number[]): number
     total += weight;
   }
   return sum / total;
+}
+
+function standardError(values: readonly number[], weights: readonly number[]): number {
+  const middle = weighted(values, weights);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return Math.sqrt(values.reduce((sum, value, i) => sum + (weights[i]! * (value - middle)) ** 2, 0)) / total;
 }
 
 /** 95%, percentile bootstrap over questions with their weights. */

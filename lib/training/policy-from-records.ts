@@ -1,18 +1,17 @@
 /**
  * A whole policy out of calibration records.
  *
- * Owns: bins by every estimate, the stop rule's threshold, which estimate leads, what the file says of its making.
+ * Owns: bins by every estimate, the cost of looking, which estimate leads, what the file says of its making.
  * Must not know: engines, files.
  */
-import { rankCorrelation } from "../evaluation/statistics.js";
+import { mean, rankCorrelation } from "../evaluation/statistics.js";
 import { defaultPolicy } from "../scheduler/default-policy.js";
 import { oracleDifficulty, type Estimate } from "../scheduler/difficulty.js";
 import type { Fingerprints } from "../scheduler/engine.js";
 import { policyVersion, type Policy } from "../scheduler/policy.js";
 import { fitBins, quantileEdges, type FitOptions, type Looks } from "./fit-policy.js";
 import { fitQuestionProbe } from "./question-probe.js";
-import { contendersOf, looksAt, type CalibrationRecord } from "./records.js";
-import { fitStopScore } from "./stop-score.js";
+import { contendersOf, looksAt, type CalibrationRecord, type Contender } from "./records.js";
 
 export interface PolicyOptions extends FitOptions {
   /** How many bins of equal size, or their upper edges as difficulties, ascending and ending in 1. */
@@ -28,9 +27,14 @@ export function policyFrom(
 ): Policy {
   const { budgets, bins, probes, seed, tolerance } = options;
   const contenders = contendersOf(records, budgets);
+  const probed = afterProbes(contenders, records, probes);
   const oracle = records.map(({ samples }) => oracleDifficulty(samples.map(({ right }) => right)));
-  const fit = (looks: Looks) =>
-    fitBins(contenders, looks, typeof bins === "number" ? quantileEdges(looks, bins) : bins, options);
+  const fit = (looks: Looks, estimate: string) => {
+    const edges = typeof bins === "number" ? quantileEdges(looks, bins) : bins;
+    if (estimate === "question") return fitBins(contenders, looks, edges, options);
+    const sizes = new Set([...budgets, ...probed.map(({ generations }) => generations)]);
+    return fitBins(probed, looks, edges, { ...options, budgets: [...sizes].sort((a, b) => a - b) });
+  };
 
   const looks = lookedAt(records, probes, oracle, seed);
   const correlation = Object.fromEntries(
@@ -48,10 +52,10 @@ export function policyFrom(
       oraclePass1: 1 - oracle.reduce((sum, value) => sum + value, 0) / oracle.length,
       spearman: correlation,
     },
-    stop: { ...defaultPolicy(verified).stop, score: fitStopScore(records, probes) },
+    stop: defaultPolicy(verified).stop,
     estimate: verified ? "score" : "agreement",
     probes,
-    bins: Object.fromEntries(Object.entries(looks.by).map(([estimate, own]) => [estimate, fit(own)])),
+    bins: Object.fromEntries(Object.entries(looks.by).map(([estimate, own]) => [estimate, fit(own, estimate)])),
     overall: fitBins(
       contenders,
       records.map(() => [0]),
@@ -60,6 +64,27 @@ export function policyFrom(
     )[0]!,
     questionProbe: looks.probe,
   };
+}
+
+/**
+ * What the contenders cost to a scheduler that has sampled its probes: sampling goes on from them, a search comes on top.
+ * That the probes stay in the competition is left out, so that a search is not expected to do better than it did alone.
+ */
+function afterProbes(
+  contenders: readonly Contender[],
+  records: readonly CalibrationRecord[],
+  probes: number,
+): Contender[] {
+  const each = records.map(({ samples }) => mean(samples.map(({ tokens }) => tokens)));
+  return contenders.map((one) =>
+    one.averaged
+      ? one
+      : {
+          ...one,
+          generations: one.generations + probes,
+          tokens: one.tokens.map((tokens, i) => tokens + probes * each[i]!),
+        },
+  );
 }
 
 /** Every estimate that these records allow, with all looks at every question. */

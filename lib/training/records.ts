@@ -37,6 +37,8 @@ export interface Contender {
   readonly strategy: StrategyName;
   readonly settings: CalibrationSearch["settings"];
   readonly generations: number;
+  /** Its outcomes are means over many subsets of one sample, and not single runs. */
+  readonly averaged: boolean;
   /** By question: the chance that the answer is right, and the tokens it costs. */
   readonly right: readonly number[];
   readonly tokens: readonly number[];
@@ -52,7 +54,7 @@ export function contendersOf(records: readonly CalibrationRecord[], budgets: rea
       budgets
         .filter((n) => n <= drawn)
         .map((n) => ({
-          ...{ strategy, settings: {}, generations: n },
+          ...{ strategy, settings: {}, generations: n, averaged: true },
           right: records.map(({ samples }) => chanceRight(strategy, samples, n)),
           tokens: records.map(({ samples }) => (n * sum(samples.map(({ tokens }) => tokens))) / samples.length),
         })),
@@ -63,7 +65,7 @@ export function contendersOf(records: readonly CalibrationRecord[], budgets: rea
     if (found.some((other) => other === undefined)) return [];
     const { strategy, settings, generations } = search;
     const right = found.map((other) => Number(other!.right));
-    return [{ strategy, settings, generations, right, tokens: found.map((other) => other!.tokens) }];
+    return [{ strategy, settings, generations, averaged: false, right, tokens: found.map((other) => other!.tokens) }];
   });
   return [...sampled, ...searched];
 }

@@ -75,7 +75,6 @@ class Block(nn.Module):
         width, kv_width = shape.width, shape.kv_heads * shape.head_size
         linear = lambda inputs, outputs: nn.Linear(inputs, outputs, bias=False)
         self.shape = shape
-        self.gain = 1.0  # of what the block adds; `fold` moves it into the weights
         self.attn_norm = RMSNorm(width)
         self.attn_q, self.attn_k = linear(width, width), linear(width, kv_width)
         self.attn_v, self.attn_output = linear(width, kv_width), linear(width, width)
@@ -92,7 +91,7 @@ class Block(nn.Module):
 
     def feed_forward(self, x: Tensor) -> Tensor:
         h = self.ffn_norm(x)
-        return x + self.gain * self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
+        return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, cache: list | None = None) -> Tensor:
         q, k, v = (y.transpose(1, 2) for y in self.project(x, cos[:, None], sin[:, None]))
@@ -102,15 +101,8 @@ class Block(nn.Module):
         if group > 1:
             k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
         y = causal_attention(q, k, v)
-        x = x + self.gain * self.attn_output(y.transpose(1, 2).flatten(2))
+        x = x + self.attn_output(y.transpose(1, 2).flatten(2))
         return self.feed_forward(x)
-
-    @torch.no_grad()
-    def fold(self, gain: float) -> None:
-        """Sets another gain without changing the function."""
-        for weight in (self.attn_output.weight, self.ffn_down.weight):
-            weight.mul_(self.gain / gain)
-        self.gain = gain
 
 
 class Model(nn.Module):

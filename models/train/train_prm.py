@@ -24,79 +24,35 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data import Tokenizer
-from model import NORM_EPS, ROPE_BASE, Block, Model, Muon, Shape, load, save
+from model import Model, Muon, Shape, load, save
 from sample import read_problem, read_samples
 from score import encode_steps, split_lines
 from train import batches, pad, schedule
 
 NEW_LAYERS = 4
-RESIDUAL_GAIN = 50.0
-HEAD_SHARPNESS = 10.0
 BATCH_TOKENS = 1024  # small: the comparing circuit needs many steps rather than many tokens
 NO_LABEL = -1.0
 Example = tuple[list[int], list[int], list[float]]  # ids, kind of each position, Monte-Carlo value of each position
 OTHER, TOKEN, TAG = 0, 1, 2
 
 
-@torch.no_grad()
-def attend_to_previous(block: Block, states: Tensor) -> None:
-    """Makes a block's heads copy the previous position into directions that the residual stream hardly uses.
-
-    A verdict compares what was predicted one position earlier with what came. The head that carries the prediction over
-    is the hard part to learn, and can be written down: queries and keys that are constant but for the rotation, the
-    key one position ahead. `states`: residual states to find the constant and the directions from, [n, width].
-    """
-    shape = block.shape
-    x = F.rms_norm(states, (shape.width,), eps=NORM_EPS)
-    constant = torch.linalg.lstsq(x, torch.ones(len(x), 1)).solution[:, 0]
-    frequency = ROPE_BASE ** (-torch.arange(0, shape.head_size, 2).float() / shape.head_size)
-    query = torch.stack((torch.ones_like(frequency), torch.zeros_like(frequency)), -1).flatten() * HEAD_SHARPNESS
-    key = torch.stack((frequency.cos(), frequency.sin()), -1).flatten() * HEAD_SHARPNESS
-    block.attn_q.weight.copy_(torch.outer(query.repeat(shape.heads), constant))
-    block.attn_k.weight.copy_(torch.outer(key.repeat(shape.kv_heads), constant))
-    directions = torch.linalg.eigh(torch.cov(x.T)).eigenvectors  # columns, by rising variance
-    carried = shape.kv_heads * shape.head_size
-    block.attn_v.weight.copy_(directions[:, -carried:].T)
-    group = shape.heads // shape.kv_heads
-    output = torch.zeros(shape.width, shape.kv_heads, group, shape.head_size)
-    output[:, :, 0] = directions[:, :carried].view(shape.width, shape.kv_heads, shape.head_size)
-    block.attn_output.weight.copy_(output.flatten(1))
-
-
-@torch.no_grad()
-def extend(strong: Model, prompts: list[list[int]]) -> Model:
-    """The strong model with new layers on top and its own output matrix; `prompts` show it what its states look like."""
+def extend(strong: Model) -> Model:
+    """The strong model with identity layers on top and its own output matrix."""
     shape = asdict(strong.shape) | {"layers": strong.shape.layers + NEW_LAYERS, "untied": True}
     prm = Model(Shape(**shape))
     prm.load_state_dict(strong.state_dict(), strict=False)
-    prm.output.weight.copy_(strong.token_embd.weight)
-    states = torch.cat([strong.hidden(torch.tensor([ids]))[0] for ids in prompts])
-    for block in prm.blk[strong.shape.layers:]:
-        block.attn_output.weight.zero_()
-        block.ffn_down.weight.zero_()
-    attend_to_previous(prm.blk[strong.shape.layers], states)
-    set_gain(prm, strong.shape.layers, RESIDUAL_GAIN, folded=False)
+    with torch.no_grad():
+        prm.output.weight.copy_(strong.token_embd.weight)
+        for block in prm.blk[strong.shape.layers:]:
+            block.attn_output.weight.zero_()
+            block.ffn_down.weight.zero_()
     return prm
-
-
-def set_gain(prm: Model, backbone_layers: int, gain: float, folded: bool = True) -> None:
-    """What the new layers add is learned in units of the residual stream's size, some hundred times that of a weight."""
-    for block in prm.blk[backbone_layers:]:
-        if folded:
-            block.fold(gain)
-        block.gain = gain
 
 
 def replace_backbone(prm: Model, strong: Model) -> None:
     """Puts a further trained strong model under existing reward layers."""
     state = strong.state_dict()
     prm.load_state_dict({n: t for n, t in state.items() if n != "output_norm.weight"}, strict=False)
-
-
-def save_folded(prm: Model, backbone_layers: int, path: Path, meta: dict) -> None:
-    set_gain(prm, backbone_layers, 1.0)
-    save(prm, path, meta)
-    set_gain(prm, backbone_layers, RESIDUAL_GAIN)
 
 
 def trainable(prm: Model, backbone_layers: int) -> list[tuple[str, torch.nn.Parameter]]:
@@ -216,19 +172,17 @@ def main() -> None:
     if args.start_from:
         prm, meta = load(args.start_from)
         replace_backbone(prm.train(), strong)
-        set_gain(prm, strong.shape.layers, RESIDUAL_GAIN)
     else:
-        shown = [make_example(tokenizer, *example)[0] for example in rng.sample(unlabelled, 200)]
-        prm, meta = extend(strong, shown), {}
+        prm, meta = extend(strong), {}
     make = lambda: make_example(tokenizer, *rng.choice(unlabelled))
     meta["distil"] = run_stage(prm, strong, tokenizer, make, args.distil_tokens, 0.012, 2e-3, 1.0, rng, flat=0.5)
-    save_folded(prm, strong.shape.layers, args.out.with_suffix(".distil.pt"), meta)
+    save(prm, args.out.with_suffix(".distil.pt"), meta)
     if args.labels:
         labelled = label_examples(args.labels)
         make = lambda: make_example(tokenizer, *rng.choice(labelled if rng.random() < 0.7 else unlabelled))
         meta["labels"] = run_stage(prm, strong, tokenizer, make, args.label_tokens, 0.006, 1e-3, 0.3, rng, flat=0.1)
     meta["parameters"] = prm.parameter_count
-    save_folded(prm, strong.shape.layers, args.out, meta)
+    save(prm, args.out, meta)
     print(json.dumps(meta))
 
 

@@ -39,7 +39,7 @@ const answerJson = z.strictObject({
       estimate: z.enum(["score", "agreement", "question"]),
       difficulty: z.number().min(0).max(1).nullable(),
       bin: z.number().int().nonnegative().nullable(),
-      stopped: z.enum(["agreement", "score"]).nullable(),
+      stopped: z.enum(["agreement", "share"]).nullable(),
       rounds: z.array(z.strictObject({ strategy: z.string(), generations: z.number().int().positive() })).min(1),
     })
     .nullable(),

@@ -14,7 +14,7 @@ function policyWith(entries: Partial<Policy["overall"]["entries"][number]>[], pa
   const base = defaultPolicy(true);
   const usual = base.overall.entries[0]!;
   const bin = { upTo: 1, questions: 0, entries: entries.map((entry) => ({ ...usual, ...entry })) };
-  return { ...base, bins: { agreement: [bin] }, overall: bin, stop: { agreement: null, score: null }, ...parts };
+  return { ...base, bins: { agreement: [bin] }, overall: bin, stop: { agreement: null, share: null }, ...parts };
 }
 
 describe("a compute-optimal search", () => {

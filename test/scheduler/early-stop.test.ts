@@ -26,25 +26,28 @@ describe("leadIsSure", () => {
 });
 
 describe("reasonToStop", () => {
-  const rules = { agreement: 0.95, score: 0.9 };
+  const rules = { agreement: 0.95, share: 0.9 };
 
   it("stops for four equal answers and not for three of four", () => {
-    expect(reasonToStop(rules, answers("7", "7", "7", "7"), solution("7"))).toBe("agreement");
-    expect(reasonToStop(rules, answers("7", "7", "7", "8"), solution("7"))).toBeNull();
+    expect(reasonToStop(rules, answers("7", "7", "7", "7"))).toBe("agreement");
+    expect(reasonToStop(rules, answers("7", "7", "7", "8"))).toBeNull();
   });
 
-  it("stops for a chosen solution that the verifier is sure of", () => {
-    expect(reasonToStop(rules, answers("7", "8"), solution("7", 0.9))).toBe("score");
-    expect(reasonToStop(rules, answers("7", "8"), solution("7", 0.89))).toBeNull();
+  it("stops for an answer with nearly all of the scores, if three samples state it", () => {
+    const scored = (...all: [string, number][]) => all.map(([answer, score]) => solution(answer, score));
+    expect(reasonToStop(rules, scored(["7", 0.3], ["7", 0.3], ["7", 0.3], ["8", 0.1]))).toBe("share");
+    expect(reasonToStop(rules, scored(["7", 0.3], ["7", 0.3], ["7", 0.2], ["8", 0.1]))).toBeNull();
+    expect(reasonToStop(rules, scored(["7", 0.5], ["7", 0.5], ["8", 0.01], ["9", 0.01]))).toBeNull();
+    expect(reasonToStop(rules, scored(["7", 0], ["7", 0], ["7", 0], ["8", 0]))).toBeNull();
   });
 
   it("goes on without an answer, whatever agrees", () => {
-    expect(reasonToStop(rules, answers(null, null, null, null), solution(null, 1))).toBeNull();
-    expect(reasonToStop(rules, [], undefined)).toBeNull();
+    expect(reasonToStop(rules, answers(null, null, null, null, null, null))).toBeNull();
+    expect(reasonToStop(rules, [])).toBeNull();
   });
 
   it("can be turned off", () => {
-    const off = { agreement: null, score: null };
-    expect(reasonToStop(off, answers("7", "7", "7", "7", "7", "7"), solution("7", 1))).toBeNull();
+    const off = { agreement: null, share: null };
+    expect(reasonToStop(off, answers("7", "7", "7", "7", "7", "7"))).toBeNull();
   });
 });

@@ -12,7 +12,10 @@ const contender = (
   generations: number,
   right: readonly number[],
   tokens = 10 * generations,
-): Contender => ({ strategy, settings: {}, generations, right, tokens: right.map(() => tokens) });
+): Contender => ({
+  ...{ strategy, settings: {}, generations, right, tokens: right.map(() => tokens) },
+  averaged: strategy !== "beam",
+});
 
 describe("quantileEdges", () => {
   it("parts looks into bins of equal size", () => {
@@ -63,6 +66,16 @@ describe("fitBins", () => {
     expect(entry!.accuracy!).toBeLessThanOrEqual(inSample);
     expect(entry!.low!).toBeLessThanOrEqual(entry!.accuracy!);
     expect(entry!.high!).toBeGreaterThanOrEqual(entry!.accuracy!);
+  });
+
+  it("takes a search for better than sampling only beyond its standard error", () => {
+    const half = Array.from({ length: 40 }, (_, i) => i % 2);
+    const lucky = half.map((right, i) => (i < 2 ? 1 : right)); // one more of forty
+    const better = half.map((right, i) => (i < 20 ? 1 : right));
+    const all = [contender("weighted-best-of-n", 4, everyone(40, 0.5)), contender("beam", 4, lucky)];
+    const fitted = (some: Contender[]) => fitBins(some, looks, [1], { ...options, budgets: [4] })[0]!.entries[0]!;
+    expect(fitted(all).strategy).toBe("weighted-best-of-n");
+    expect(fitted([...all, contender("beam", 4, better)]).strategy).toBe("beam");
   });
 
   it("weighs a question by the share of its looks in a bin", () => {
