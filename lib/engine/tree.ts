@@ -4,6 +4,8 @@
  * Owns: what JavaScript knows of the tree (texts and scores of steps), cancellation, release.
  * Must not know: questions, strategies, tokens' ids, KV cells.
  */
+import { setMaxListeners } from "node:events";
+
 import { ThinkTreeError } from "../errors.js";
 import type { Ledger, NativeCompletion } from "./addon.js";
 import type { Channel } from "./channel.js";
@@ -64,7 +66,9 @@ export class Tree implements SearchTree, AsyncDisposable {
     private readonly options: TreeOptions,
   ) {
     this.root = new TreeBranch(root, []);
-    options.signal?.addEventListener("abort", this.onAbort, { once: true });
+    if (options.signal === undefined) return;
+    setMaxListeners(0, options.signal); // one signal may end any number of searches
+    options.signal.addEventListener("abort", this.onAbort, { once: true });
   }
 
   get exhausted(): boolean {

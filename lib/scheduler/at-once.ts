@@ -5,8 +5,6 @@
  * come to rest.
  * Must not know: the jobs.
  */
-import { setMaxListeners } from "node:events";
-
 import { ThinkTreeError } from "../errors.js";
 
 /** `work` is given a signal that fires with the caller's, and when another job has failed. @throws {ThinkTreeError} CANCELLED */
@@ -18,7 +16,6 @@ export async function forEachOf<T, R>(
 ): Promise<R[]> {
   const failed = new AbortController();
   const ended = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
-  setMaxListeners(0, ended); // each job listens
   const results = new Array<R>(items.length);
   const waiting = items.entries();
   let failure: { error: unknown } | undefined;

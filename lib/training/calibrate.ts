@@ -12,7 +12,7 @@ import { Journal } from "../evaluation/journal.js";
 import { seededRandom, shuffle } from "../evaluation/statistics.js";
 import type { Engine } from "../scheduler/engine.js";
 import type { Policy } from "../scheduler/policy.js";
-import { bestOfN, majorityVote, strategyByName, type StrategyName } from "../strategies/index.js";
+import { bestOfN, majorityVote, strategyWithin, type StrategyName } from "../strategies/index.js";
 import type { Candidate } from "../verifiers/selection.js";
 import { policyFrom, type PolicyOptions } from "./policy-from-records.js";
 import type { CalibrationRecord, CalibrationSample, CalibrationSearch } from "./records.js";
@@ -141,7 +141,7 @@ function unitsOf(
     return { samples: all, state: Array.from(state, (value) => Number(value.toPrecision(6))) };
   };
   const search = async ({ strategy: name, settings, generations }: SearchSpec) => {
-    const strategy = strategyByName(name, { n: generations, ...settings });
+    const strategy = strategyWithin(generations, name, settings);
     const { answer, ledger } = await engine.solve(question, { strategy, seed, signal });
     return { strategy: name, settings, generations, right: await right(answer), tokens: ledger.generatedTokens };
   };
