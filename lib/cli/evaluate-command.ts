@@ -21,6 +21,7 @@ import {
   addModelFlags,
   addSamplingFlags,
   addStrategyFlags,
+  checkStrategyFlags,
   engineOptions,
   strategiesHelp,
   strategyOf,
@@ -107,7 +108,7 @@ export function evaluateCommand(interruption: Interruption): Command {
 async function run(flags: EvaluateFlags, interruption: Interruption): Promise<number> {
   const { strategy: name, n, seed, topK, topP, minP, temperature } = flags;
   const options = engineOptions(flags, name);
-  if (name !== undefined) strategyOf(name, flags); // mistakes are told before gigabytes are loaded
+  checkStrategyFlags(flags); // mistakes are told before gigabytes are loaded
   const questions = await readQuestions(flags.questions, flags.limit);
 
   const progress = new ProgressView(process.stderr);

@@ -113,6 +113,17 @@ export function addModelFlags(command: Command): Command {
     .option("--threads <count>", "of each model (default: by its size)", wholeNumber(1, 512));
 }
 
+/** @throws {ThinkTreeError} INVALID_OPTION: a strategy's own flags without a strategy. */
+export function checkStrategyFlags(flags: StrategyFlags): void {
+  const own = (["beamWidth", "lookahead", "length", "select", "aggregation"] as const).find(
+    (name) => flags[name] !== undefined,
+  );
+  if (flags.strategy === undefined && own !== undefined) {
+    throw new ThinkTreeError("INVALID_OPTION", `the policy chooses ${own}: leave it out, or name a --strategy`);
+  }
+  if (flags.strategy !== undefined) strategyOf(flags.strategy, flags);
+}
+
 /** Whether the flags name a verifier, or leave the embedded one in its place. */
 function hasVerifier({ generator, verifier }: ModelFlags): boolean {
   return verifier !== false && (generator === undefined || verifier !== undefined);

@@ -19,6 +19,7 @@ import {
   addModelFlags,
   addSamplingFlags,
   addStrategyFlags,
+  checkStrategyFlags,
   engineOptions,
   strategiesHelp,
   strategyOf,
@@ -99,7 +100,7 @@ export function solveCommand(interruption: Interruption): Command {
 async function solve(question: string, flags: SolveFlags, interruption: Interruption): Promise<number> {
   const { strategy: name, n, seed, temperature, topK, topP, minP, maxTokens: tokens, time: milliseconds } = flags;
   const options = engineOptions(flags, name);
-  if (name !== undefined) strategyOf(name, flags); // a mistake is told before gigabytes are loaded
+  checkStrategyFlags(flags); // a mistake is told before gigabytes are loaded
   const asked = question === "-" ? await readAll(process.stdin) : question;
   if (asked.trim() === "") throw new ThinkTreeError("EMPTY_PROMPT", "the question is empty");
 

@@ -22,6 +22,8 @@ export interface Scale {
   readonly questions: number;
   /** Budgets of the search experiments, in generations. */
   readonly budgets: readonly number[];
+  /** Budgets that the policy is served with: finer, since it has its own entries between. */
+  readonly servedBudgets: readonly number[];
   /** Total attempts of the revision experiments. */
   readonly revisionBudgets: readonly number[];
   /** How revisions are chosen among; the paper has both. */
@@ -45,6 +47,7 @@ const widths = (generations: number, width: number) =>
 export const quick: Scale = {
   questions: 40,
   budgets: [1, 4, 16, 64],
+  servedBudgets: [4, 8, 20, 64],
   revisionBudgets: [16],
   select: ["verifier"],
   searches: [...widths(4, 4), ...widths(16, 4), ...widths(64, 4)],
@@ -54,7 +57,8 @@ export const quick: Scale = {
 export const full: Scale = {
   questions: 200,
   budgets: [1, 4, 16, 64],
-  revisionBudgets: [4, 16, 64],
+  servedBudgets: [4, 8, 16, 20, 32, 64],
+  revisionBudgets: [4, 16],
   select: ["verifier"],
   searches: [
     ...widths(4, 4),
@@ -154,7 +158,7 @@ export async function runExperiments(options: ExperimentOptions): Promise<Measur
     });
     const served: Served[] = [];
     for (const estimate of servedBy.filter((one) => main.policy.bins[one] !== undefined)) {
-      for (const budget of budgets.filter((size) => size > 1)) {
+      for (const budget of scale.servedBudgets) {
         const evaluation = await evaluated(main, `served-${estimate}-${budget}`, { budget, estimate });
         served.push({ estimate, budget, evaluation });
       }

@@ -43,7 +43,7 @@ export async function searchOptimally(search: QuestionSearch, settings: OptimalS
   for (;;) {
     // Seen through as many samples as there are by now; a search's solutions are no fair sample.
     if (estimate !== "question") difficulty = difficultyOf(search, estimate);
-    const enough = earlyStop ? reasonToStop(policy.stop, search.independent) : null;
+    const enough = earlyStop ? reasonToStop(policy.stop, search.voters) : null;
     if (enough !== null) stopped = enough;
     if (enough !== null || search.exhausted) break;
 
@@ -62,14 +62,15 @@ function difficultyOf({ independent }: QuestionSearch, estimate: "score" | "agre
   return estimate === "score" ? scoreDifficulty(independent) : agreementDifficulty(independent);
 }
 
-/** The whole rest for a search; for sampling a part of it, so that it can stop as soon as it is sure. */
+/** Strategies that can be run in parts: what they sample, or grow, knows nothing of each other. */
+const divisible: ReadonlySet<string> = new Set(["majority", "best-of-n", "weighted-best-of-n", "dvts"]);
+
+/** The whole rest, or a part of it where the search can then stop as soon as it is sure. */
 function nextRound({ strategy, settings }: Choice, size: number, before: number, optimal: OptimalSettings): Strategy {
-  if (strategy === "weighted-best-of-n" || strategy === "majority" || strategy === "best-of-n") {
-    const part = optimal.earlyStop ? Math.max(optimal.policy.probes, Math.floor(before / 2)) : size;
-    return strategyByName(strategy, { n: Math.min(size, part) });
-  }
-  const n = sizeWithin(size, strategy, settings);
-  return n > 0 ? strategyByName(strategy, { ...settings, n }) : samples(size, optimal);
+  const part = Math.max(optimal.policy.probes, Math.floor(before / 2));
+  const round = optimal.earlyStop && divisible.has(strategy) ? Math.min(size, part) : size;
+  const n = sizeWithin(round, strategy, settings);
+  return n > 0 ? strategyByName(strategy, { ...settings, n }) : samples(round, optimal);
 }
 
 function samples(n: number, { verified }: OptimalSettings): Strategy {

@@ -11,6 +11,7 @@ import { ThinkTreeError } from "../errors.js";
 import type { RoundReport, SearchContext, Strategy } from "../strategies/index.js";
 import { answerExtractor } from "../verifiers/answer.js";
 import { rankGuarded, type GuardedCandidate } from "../verifiers/guards.js";
+import { compareScores } from "../verifiers/selection.js";
 import type { Solution } from "../verifiers/solution.js";
 import { affordable, type Budget } from "./budget.js";
 import { aggregationOf, promptFor, recipeOf, seesAttempts } from "./recipe.js";
@@ -22,6 +23,8 @@ const sampling: ReadonlySet<string> = new Set(["majority", "best-of-n", "weighte
 export class QuestionSearch implements AsyncDisposable {
   /** Solutions of strategies that only sample. */
   readonly independent: Solution[] = [];
+  /** The best whole solution of each subtree or chain that competed with no other. */
+  private readonly winners: Solution[] = [];
   /** The sizes of the strategies that ran. */
   generations = 0;
   readonly rounds: Decision["rounds"][number][] = [];
@@ -85,7 +88,13 @@ export class QuestionSearch implements AsyncDisposable {
     const solutions = await strategy.explore(this.tree, this.context());
     this.found.push(...solutions);
     if (sampling.has(strategy.name)) this.independent.push(...solutions);
+    else this.winners.push(...winnersOf(solutions));
     this.ranking = strategy;
+  }
+
+  /** Solutions that may vote on whether more are needed: they know nothing of each other. The more careful ones, if any. */
+  get voters(): readonly Solution[] {
+    return this.winners.length > 0 ? this.winners : this.independent;
   }
 
   /** What would be answered now, best first; empty before the first strategy ran. */
@@ -154,4 +163,14 @@ export class QuestionSearch implements AsyncDisposable {
     const late = budget.milliseconds !== undefined && performance.now() - this.begun >= budget.milliseconds;
     return late ? "deadline" : "budget";
   }
+}
+
+function winnersOf(solutions: readonly Solution[]): Solution[] {
+  const best = new Map<number, Solution>();
+  for (const solution of solutions) {
+    if (solution.chain === undefined || !solution.finished) continue;
+    const rival = best.get(solution.chain);
+    if (rival === undefined || compareScores(solution.score, rival.score) < 0) best.set(solution.chain, solution);
+  }
+  return [...best.values()];
 }

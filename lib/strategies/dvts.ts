@@ -8,7 +8,7 @@
  * Source: Beeching, Tunstall, Rush 2024, "Scaling test-time compute with open models". Cost: n generations.
  */
 import { rankByWeightedScore } from "../verifiers/selection.js";
-import { solutionsOf } from "../verifiers/solution.js";
+import { solutionsOf, wholeIfAny } from "../verifiers/solution.js";
 import { growBeams, scored } from "./beam-search.js";
 import { checkBeam, type BeamOptions } from "./options.js";
 import { sideBySide } from "./rounds.js";
@@ -24,11 +24,12 @@ export function dvts(options: BeamOptions): Strategy {
     generations: n,
     async explore(tree, { answerOf, onRound, aggregation }) {
       const report = sideBySide(onRound);
-      const subtrees = Array.from({ length: n / beamWidth }, (_, subtree) =>
-        growBeams(tree, tree.root, { ...settings, n: beamWidth }, report(subtree), scored(aggregation)),
-      );
-      const ended = (await Promise.all(subtrees)).flat();
-      return solutionsOf(ended, answerOf, aggregation);
+      const subtrees = Array.from({ length: n / beamWidth }, async (_, chain) => {
+        const own = { ...settings, n: beamWidth };
+        const ended = await growBeams(tree, tree.root, own, report(chain), scored(aggregation));
+        return solutionsOf(ended, answerOf, aggregation).map((solution) => ({ ...solution, chain }));
+      });
+      return wholeIfAny((await Promise.all(subtrees)).flat());
     },
     rank: rankByWeightedScore,
   });

@@ -102,17 +102,23 @@ export async function collectRecords(
 
 export type SearchSpec = Pick<CalibrationSearch, "strategy" | "settings" | "generations">;
 
-/** Beam search and DVTS at the paper's widths, 4 and sqrt(N), for every budget that they divide. */
+/**
+ * For every budget beam search and DVTS at the paper's widths, 4 and sqrt(N), and DVTS at 2: the more subtrees, the more
+ * solutions that know nothing of each other.
+ */
 function usualSearches(budgets: readonly number[], verified: boolean): SearchSpec[] {
   if (!verified) return [];
   return budgets.flatMap((generations) => {
-    const widths = new Set([4, Math.floor(Math.sqrt(generations))].filter((m) => m > 1 && generations % m === 0));
-    return [...widths].flatMap((beamWidth) =>
-      (["beam", "dvts"] as const)
-        // One subtree alone is a beam search.
-        .filter((strategy) => strategy === "beam" || beamWidth < generations)
-        .map((strategy) => ({ strategy, settings: { beamWidth }, generations })),
-    );
+    const fits = (width: number) => width > 1 && generations % width === 0;
+    const widths = [...new Set([4, Math.floor(Math.sqrt(generations))])].filter(fits);
+    const spec = (strategy: StrategyName, beamWidth: number) => ({ strategy, settings: { beamWidth }, generations });
+    return [
+      ...widths.map((width) => spec("beam", width)),
+      // One subtree alone is a beam search.
+      ...[...new Set([...widths, 2])]
+        .filter((width) => fits(width) && width < generations)
+        .map((width) => spec("dvts", width)),
+    ];
   });
 }
 

@@ -17,7 +17,7 @@ export interface Solution {
   /** False for a partial solution: there are such only where the search ended before any was whole. */
   readonly finished: boolean;
   readonly finishReason: FinishReason | null;
-  /** The chain of revisions it is an attempt of; left out where it stands alone. */
+  /** The chain of revisions, or the subtree, that it comes from: chains do not see each other. Left out if it stands alone. */
   readonly chain?: number;
 }
 

@@ -24,7 +24,7 @@ describe.skipIf(unlessModels.skip)("a signal during a search (needs models/)", (
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const)("%s ends it at once; with no answer yet the exit code is %i", async (signal, code) => {
-    const result = await interrupted(signal, ["--n", "16384"]);
+    const result = await interrupted(signal, ["--strategy", "beam", "--n", "16384"]);
     expect(result).toMatchObject({ code, stderr: "" });
     expect(JSON.parse(result.stdout)).toMatchObject({ answer: null, finishReason: "stopped" });
     expect(result.afterMs).toBeLessThan(5_000);

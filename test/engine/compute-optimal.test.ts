@@ -47,6 +47,16 @@ describe("a compute-optimal search", () => {
     expect((await engine.solve("1+2?", { budget: 64, seed: 3 })).generations).toBe(8);
   });
 
+  test("runs what can be divided in rounds, so that it can stop between them", async () => {
+    const entry = { budget: 32, generations: 32, strategy: "dvts" as const, settings: { beamWidth: 2 } };
+    await load(policyWith([entry], { stop: { agreement: 1, share: null } }));
+    const inRounds = await engine.solve("1+2?", { budget: 32, seed: 3 });
+    const sizes = inRounds.decision!.rounds.map(({ strategy, generations }) => `${strategy} ${generations}`);
+    expect(sizes).toEqual(["weighted-best-of-n 4", ...["dvts 4", "dvts 4", "dvts 6", "dvts 8", "dvts 6"]]);
+    const atOnce = await engine.solve("1+2?", { budget: 32, seed: 3, earlyStop: false });
+    expect(atOnce.decision!.rounds.map(({ generations }) => generations)).toEqual([4, 28]);
+  });
+
   test("makes the same choices again for the same seed", async () => {
     await load(policyWith([{ budget: 16, generations: 16, strategy: "dvts", settings: { beamWidth: 4 } }]));
     const [a, b] = [await engine.solve("1+2?", { seed: 9 }), await engine.solve("1+2?", { seed: 9 })];

@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url";
 
 import { afterEach, expect, test } from "vitest";
 
-import { beamSearch, bestOfN, Engine, majorityVote, revisions, type EngineOptions, type Tree } from "../../lib/index.js";
+import { beamSearch, bestOfN, Engine, majorityVote, revisions, type LoadOptions, type Tree } from "../../lib/index.js";
+import { defaultPolicy } from "../../lib/scheduler/default-policy.js";
 
 const model = (name: string) => fileURLToPath(new URL(`../../models/${name}.gguf`, import.meta.url));
 const heldOut = readFileSync(new URL("../../models/heldout.jsonl", import.meta.url), "utf8")
@@ -20,7 +21,7 @@ const heldOut = readFileSync(new URL("../../models/heldout.jsonl", import.meta.u
 
 let engine: Engine;
 afterEach(() => engine.close());
-const load = async (options?: EngineOptions) => (engine = await Engine.load(options));
+const load = async (options?: LoadOptions) => (engine = await Engine.load(options));
 
 function open(seed = 1): Promise<Tree> {
   const prompt = `Q: ${heldOut[1]!.question}\n`;
@@ -93,4 +94,17 @@ test("the larger generator solves easy questions greedily", async () => {
   const strategy = majorityVote({ n: 1, temperature: 0 });
   const answers = await Promise.all(easy.map(({ question }) => engine.solve(question, { strategy })));
   expect(answers.filter(({ answer }, i) => answer === easy[i]!.answer).length).toBeGreaterThanOrEqual(8);
+});
+
+test("winners of subtrees decide whether more are needed: four samples are not enough for this rule, five winners are", async () => {
+  const usual = defaultPolicy(true);
+  const entry = { ...usual.overall.entries[0]!, budget: 64, generations: 64, strategy: "dvts" as const };
+  const bin = { upTo: 1, questions: 0, entries: [{ ...entry, settings: { beamWidth: 2 } }] };
+  const policy = { ...usual, bins: { agreement: [bin] }, overall: bin, stop: { agreement: 0.97, share: null } };
+  await load({ policy });
+  const easy = heldOut.find(({ pass1 }) => pass1 > 0.97)!;
+  const { answer, decision } = await engine.solve(easy.question, { budget: 64, seed: 1 });
+  expect(answer).toBe(easy.answer);
+  expect(decision!.stopped).toBe("agreement");
+  expect(decision!.rounds.map(({ strategy }) => strategy)).toEqual(["weighted-best-of-n", "dvts", "dvts", "dvts"]);
 });
