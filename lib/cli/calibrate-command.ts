@@ -4,13 +4,12 @@
  * Owns: its flags, where the policy and the paid work are kept, what is shown of it.
  * Must not know: how a policy is fitted.
  */
-import { rename, rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 
 import { GraderPool } from "../evaluation/grader-pool.js";
 import { readQuestions } from "../evaluation/questions.js";
 import { Engine } from "../scheduler/engine.js";
-import type { Policy } from "../scheduler/policy.js";
 import { calibrate, type CalibrateOptions } from "../training/calibrate.js";
 import type { Interruption } from "./interruption.js";
 import { paperOf } from "./paper.js";
@@ -18,6 +17,7 @@ import { policyView } from "./policy-view.js";
 import { ProgressView } from "./progress-view.js";
 import { addModelFlags, engineOptions, type ModelFlags } from "./search-flags.js";
 import { decimal, wholeNumber } from "./values.js";
+import { writeWhole } from "./whole-file.js";
 
 interface CalibrateFlags extends ModelFlags {
   readonly questions: string;
@@ -86,16 +86,9 @@ async function run(flags: CalibrateFlags, interruption: Interruption): Promise<v
       }),
     ),
   );
-  await writeWhole(out, policy);
+  await writeWhole(out, `${JSON.stringify(policy, null, 1)}\n`);
   if (flags.journal === undefined) await rm(journal, { force: true });
   process.stdout.write(`${policyView(policy, out, paperOf(process.stdout)).join("\n")}\n`);
-}
-
-/** Whoever reads the file meanwhile finds the old one or the new one, never half of it. */
-async function writeWhole(path: string, policy: Policy): Promise<void> {
-  const unfinished = `${path}.${process.pid}.part`;
-  await writeFile(unfinished, `${JSON.stringify(policy, null, 1)}\n`);
-  await rename(unfinished, path);
 }
 
 /** Ascending, each once. */

@@ -5,7 +5,6 @@
  * Must not know: how accuracy is measured, how the page looks.
  */
 import { createHash } from "node:crypto";
-import { rename, writeFile } from "node:fs/promises";
 import { Command } from "commander";
 
 import { ThinkTreeError } from "../errors.js";
@@ -30,6 +29,7 @@ import {
   type StrategyFlags,
 } from "./search-flags.js";
 import { wholeNumber } from "./values.js";
+import { writeWhole } from "./whole-file.js";
 
 interface EvaluateFlags extends StrategyFlags, SamplingFlags, ModelFlags {
   readonly questions: string;
@@ -151,11 +151,9 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<nu
   return 0;
 }
 
-/** Whole or not at all. */
 async function save(path: string, value: object): Promise<void> {
   try {
-    await writeFile(`${path}.part`, `${JSON.stringify(value)}\n`);
-    await rename(`${path}.part`, path);
+    await writeWhole(path, `${JSON.stringify(value)}\n`);
   } catch (error) {
     throw new ThinkTreeError("INVALID_OPTION", `cannot write --out: ${(error as Error).message}`);
   }

@@ -5,7 +5,7 @@
  * Must not know: what is measured, how the page looks.
  */
 import { readFileSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { Command, Option } from "commander";
 import { fileURLToPath } from "node:url";
 
@@ -19,6 +19,7 @@ import type { Interruption } from "./interruption.js";
 import { paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
 import { wholeNumber } from "./values.js";
+import { writeWhole } from "./whole-file.js";
 
 interface ReproduceFlags {
   readonly full?: true;
@@ -80,8 +81,7 @@ async function run({ full: large, limit, out, seed }: ReproduceFlags, interrupti
       }),
     ),
   );
-  await writeFile(`${out}.part`, renderReport(report));
-  await rename(`${out}.part`, out);
+  await writeWhole(out, renderReport(report));
   await rm(folder, { recursive: true });
 
   const { colors } = paperOf(process.stdout);

@@ -12,7 +12,7 @@ import { usualGenerations, type Budget } from "./budget.js";
 import { agreementDifficulty, questionDifficulty, scoreDifficulty, type Estimate } from "./difficulty.js";
 import { reasonToStop, type StopReason } from "./early-stop.js";
 import { binIndex, binsOf, choose, type Choice, type Policy } from "./policy.js";
-import type { QuestionSearch } from "./question-search.js";
+import { sampling, type QuestionSearch } from "./question-search.js";
 import type { Decision } from "./solve-options.js";
 
 export interface OptimalSettings {
@@ -63,7 +63,7 @@ function difficultyOf({ independent }: QuestionSearch, estimate: "score" | "agre
 }
 
 /** Strategies that can be run in parts: what they sample, or grow, knows nothing of each other. */
-const divisible: ReadonlySet<string> = new Set(["majority", "best-of-n", "weighted-best-of-n", "dvts"]);
+const divisible: ReadonlySet<string> = new Set([...sampling, "dvts"]);
 
 /** The whole rest, or a part of it where the search can then stop as soon as it is sure. */
 function nextRound({ strategy, settings }: Choice, size: number, before: number, optimal: OptimalSettings): Strategy {

@@ -12,13 +12,13 @@ import type { RoundReport, SearchContext, Strategy } from "../strategies/index.j
 import { answerExtractor } from "../verifiers/answer.js";
 import { rankGuarded, type GuardedCandidate } from "../verifiers/guards.js";
 import { compareScores } from "../verifiers/selection.js";
-import type { Solution } from "../verifiers/solution.js";
+import { wholeIfAny, type Solution } from "../verifiers/solution.js";
 import { affordable, type Budget } from "./budget.js";
 import { aggregationOf, promptFor, recipeOf, seesAttempts } from "./recipe.js";
 import type { Answer, CheckedOptions, Decision } from "./solve-options.js";
 
 /** Strategies whose solutions know nothing of each other: only those tell how hard the question is. */
-const sampling: ReadonlySet<string> = new Set(["majority", "best-of-n", "weighted-best-of-n"]);
+export const sampling: ReadonlySet<string> = new Set(["majority", "best-of-n", "weighted-best-of-n"]);
 
 export class QuestionSearch implements AsyncDisposable {
   /** Solutions of strategies that only sample. */
@@ -101,8 +101,7 @@ export class QuestionSearch implements AsyncDisposable {
   candidates(): GuardedCandidate[] {
     const { ranking } = this;
     if (ranking === undefined) return [];
-    const whole = this.found.filter(({ finished }) => finished);
-    const pool = whole.length > 0 ? whole : this.found;
+    const pool = wholeIfAny(this.found);
     const rank = (solutions: readonly Solution[]) => ranking.rank(solutions);
     if (this.options.guards) return rankGuarded(rank, pool, this.independent);
     return rank(pool).map((candidate) => ({ ...candidate, flags: [] }));

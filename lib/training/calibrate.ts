@@ -45,7 +45,6 @@ type Paid = { readonly samples: readonly CalibrationSample[]; readonly state: re
 
 interface Unit {
   readonly key: string;
-  readonly question: Question;
   readonly generations: number;
   run(): Promise<Paid>;
 }
@@ -152,10 +151,10 @@ function unitsOf(
     return { strategy: name, settings, generations, right: await right(answer), tokens: ledger.generatedTokens };
   };
   return [
-    { key: `${id}/samples`, question: { id, question, answer: reference, other: {} }, generations: n, run: samples },
+    { key: `${id}/samples`, generations: n, run: samples },
     ...searches.map((spec) => ({
       key: `${id}/${nameOf(spec)}`,
-      question: { id, question, answer: reference, other: {} },
+
       generations: spec.generations,
       run: () => search(spec),
     })),
