@@ -1,25 +1,21 @@
 /**
  * The paper's comparison on the embedded models: which method answers how many held-out questions, at what cost.
  *
- * Owns: the runs, the pooling of samples, the output. Must not know: how a strategy searches.
+ * Owns: the runs, the output. Must not know: how a strategy searches.
  */
-import {
-  bestOfN,
-  strategyByName,
-  type Aggregation,
-  type Answer,
-  type Engine,
-  type Strategy,
-  type StrategyName,
-} from "thinktree";
+import { bestOfN, strategyByName, type Aggregation, type Engine, type Strategy, type StrategyName } from "thinktree";
+import type { Choice } from "#lib/evaluation/estimators.js";
+import { GraderPool, type Grader } from "#lib/evaluation/grader-pool.js";
+import type { Question } from "#lib/evaluation/questions.js";
+import { choiceOf, recordOf } from "#lib/evaluation/records.js";
+import { mean } from "#lib/evaluation/statistics.js";
 
-import { accuracyTable, type MethodResult } from "./accuracy/report.js";
-import { chanceRight, choices, type ChoiceName } from "./accuracy/samples.js";
+import { accuracyTable } from "./accuracy/report.js";
+import { sampledResult, searchedResult, type MethodResult, type Run } from "./accuracy/results.js";
 import { saveResults } from "./support/folders.js";
 import { warnIfBusy } from "./support/machine-load.js";
-import { mean } from "./support/statistics.js";
 import { print } from "./support/table.js";
-import { forEachOf, loadModels, readProblems, type ModelOptions, type WordProblem } from "./support/word-problems.js";
+import { forEachOf, loadModels, readProblems, type ModelOptions } from "./support/word-problems.js";
 
 export interface AccuracyOptions extends ModelOptions {
   readonly limit: number;
@@ -32,33 +28,28 @@ export interface AccuracyOptions extends ModelOptions {
   readonly save?: string | undefined;
 }
 
-/** One strategy over all questions. */
-interface Run {
-  readonly answers: readonly Answer[];
-  /** A question, from the wall clock of all. */
-  readonly milliseconds: number;
-}
-
 export async function accuracy(options: AccuracyOptions): Promise<void> {
   await warnIfBusy();
-  const problems = readProblems(options).slice(0, options.limit);
+  const problems = await readProblems(options, options.limit);
   const engine = await loadModels(options);
+  const grader = new GraderPool();
   const recommended = engine.models.verifier?.recipe["verifier.aggregation"] as Aggregation | undefined;
   const aggregation = options.aggregation ?? recommended ?? "min";
-  const run = (strategy: Strategy) => runAll(engine, problems, strategy, options);
+  const run = (strategy: Strategy) => runAll(engine, grader, problems, strategy, options);
 
   const most = Math.max(...options.n);
   const samples = await run(bestOfN({ n: most, aggregation }));
-  const sampled = (choice: ChoiceName, n: number) => sampledResult(choice, n, samples, problems);
+  const sampled = (choice: Choice, n: number) => sampledResult(choice, n, samples);
   const results: MethodResult[] = [{ ...sampled("majority", 1), method: "pass@1" }];
   for (const name of options.strategies) {
+    const choice = choiceOf(name);
     for (const n of options.n) {
-      if (name in choices) {
-        results.push(sampled(name as ChoiceName, n));
+      if (choice !== undefined) {
+        results.push(sampled(choice, n));
         continue;
       }
       const settings = { n, beamWidth: beamWidthFor(n), aggregation };
-      const found = searchedResult(name, n, await run(strategyByName(name, settings)), problems);
+      const found = searchedResult(name, n, await run(strategyByName(name, settings)));
       const equal = Math.max(1, Math.min(most, Math.round(found.generatedTokens / results[0]!.generatedTokens)));
       const [majority, weighted] = (["majority", "weighted-best-of-n"] as const).map((c) =>
         mean(sampled(c, equal).right),
@@ -67,13 +58,14 @@ export async function accuracy(options: AccuracyOptions): Promise<void> {
     }
   }
   await engine.close();
+  await grader.close();
 
   const title = `${problems.length} held-out questions; aggregation ${aggregation}; fifths by difficulty, easiest first`;
   print(
     accuracyTable(
       title,
       results,
-      problems.map(({ pass1 }) => pass1),
+      problems.map(({ other }) => Number(other["pass1"])),
     ),
   );
   console.log(`\nCosts are of one question. Those of sampling methods are their share of one run of ${most} samples.`);
@@ -87,7 +79,8 @@ function beamWidthFor(n: number): number {
 
 async function runAll(
   engine: Engine,
-  problems: readonly WordProblem[],
+  grader: Grader,
+  problems: readonly Question[],
   strategy: Strategy,
   { branches, seed }: AccuracyOptions,
 ): Promise<Run> {
@@ -97,25 +90,9 @@ async function runAll(
   const answers = await forEachOf(problems, concurrency, ({ question }, i) =>
     engine.solve(question, { strategy, seed: seed * 1_000_003 + i }),
   );
-  return { answers, milliseconds: (performance.now() - begun) / problems.length };
-}
-
-function searchedResult(method: string, n: number, run: Run, problems: readonly WordProblem[]): MethodResult {
+  const milliseconds = (performance.now() - begun) / problems.length;
   return {
-    ...{ method, n, milliseconds: run.milliseconds },
-    right: run.answers.map(({ answer }, i) => (answer === problems[i]!.answer ? 1 : 0)),
-    generatedTokens: mean(run.answers.map(({ ledger }) => ledger.generatedTokens)),
-    verifierTokens: mean(run.answers.map(({ ledger }) => ledger.verifierTokens)),
-  };
-}
-
-/** A method's share of the run that all sampling methods share. */
-function sampledResult(method: ChoiceName, n: number, run: Run, problems: readonly WordProblem[]): MethodResult {
-  const whole = searchedResult(method, n, run, problems);
-  const share = n / run.answers[0]!.candidates.length;
-  return {
-    ...{ method, n, milliseconds: whole.milliseconds * share, generatedTokens: whole.generatedTokens * share },
-    right: run.answers.map(({ candidates }, i) => chanceRight(method, candidates, n, problems[i]!.answer)),
-    verifierTokens: method === "majority" ? 0 : whole.verifierTokens * share,
+    records: await Promise.all(answers.map((answer, i) => recordOf(problems[i]!, answer, grader))),
+    milliseconds,
   };
 }

@@ -6,8 +6,8 @@
  */
 import Benchmark from "benchmark";
 import { Engine, type Tree, type TreeOptions } from "thinktree";
+import { CommandBuffer } from "#lib/engine/codec.js";
 
-import { root } from "./support/folders.js";
 import { number, print } from "./support/table.js";
 
 const counts = [1, 16, 64, 256];
@@ -26,7 +26,6 @@ interface Case {
 export async function crossing(): Promise<void> {
   const engine = await Engine.load({ generator: { fake: {} }, verifier: null });
   const tree = await engine.openTree(treeOptions);
-  const { CommandBuffer } = (await import(new URL("dist/engine/codec.js", `file://${root}/`).href)) as Codec;
   const cases: Case[] = counts.flatMap((count) => [
     { what: "one way: fork and release", commands: 1 + count, run: () => forkAndRelease(tree, count) },
     { what: "there and back: ledgers", commands: count, run: () => Promise.all(times(count, () => tree.ledger())) },
@@ -57,14 +56,7 @@ async function grow(tree: Tree, count: number): Promise<void> {
   tree.release(branches);
 }
 
-interface Codec {
-  readonly CommandBuffer: new () => {
-    extend(request: number, branch: number, steps: number, score: boolean, sampler: TreeOptions["sampler"]): void;
-    take(): unknown;
-  };
-}
-
-function encode(buffer: InstanceType<Codec["CommandBuffer"]>, count: number): unknown {
+function encode(buffer: CommandBuffer, count: number): unknown {
   for (let i = 0; i < count; i++) buffer.extend(i, i, 1, false, treeOptions.sampler);
   return buffer.take();
 }

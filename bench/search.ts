@@ -47,7 +47,7 @@ export async function search(options: SearchOptions): Promise<void> {
     }
   });
   if (options.randomOnly !== true) {
-    const questions = readProblems(options).slice(0, 10 * limit);
+    const questions = await readProblems(options, 10 * limit);
     await using engine = await loadModels(options);
     for (const [n, beamWidth] of beams) {
       const texts = questions.map(({ question }) => question);

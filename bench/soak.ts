@@ -8,9 +8,10 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
 import { strategyWithin, ThinkTreeError, type Engine, type StrategyName } from "thinktree";
+import { seededRandom } from "#lib/evaluation/statistics.js";
 
 import { saveResults } from "./support/folders.js";
-import { median, seededRandom } from "./support/statistics.js";
+import { median } from "./support/statistics.js";
 import { number, print } from "./support/table.js";
 import { forEachOf, loadModels, readProblems, type ModelOptions } from "./support/word-problems.js";
 
@@ -37,7 +38,7 @@ const held = ["kvCells", "verifierKvCells", "leases", "searches", "branches"] as
 
 export async function soak(options: SoakOptions): Promise<void> {
   const { solves, warmUp, cancellations, concurrency, generations, seed } = options;
-  const problems = readProblems(options);
+  const problems = await readProblems(options);
   const random = seededRandom(seed);
   const engine = await loadModels(options);
   const durations: number[] = [];

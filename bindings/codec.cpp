@@ -108,6 +108,7 @@ Napi::Object encode_ledger(Napi::Env env, const Ledger & ledger) {
     Napi::Object out = Napi::Object::New(env);
     out["promptTokens"] = number(env, ledger.prompt_tokens);
     out["generatedTokens"] = number(env, ledger.generated_tokens);
+    out["coalescedTokens"] = number(env, ledger.coalesced_tokens);
     out["verifierPromptTokens"] = number(env, ledger.verifier_prompt_tokens);
     out["verifierTokens"] = number(env, ledger.verifier_tokens);
     out["recomputedTokens"] = number(env, ledger.recomputed_tokens);

@@ -1,24 +1,12 @@
 /**
  * The accuracy table: every method, over all questions and by fifths of difficulty, with what it cost.
  *
- * Owns: intervals, fifths, the columns. Must not know: how answers were found.
+ * Owns: fifths, the columns. Must not know: how answers were found.
  */
-import { bootstrapInterval, mean } from "../support/statistics.js";
-import { number, type Table } from "../support/table.js";
+import { bootstrap, mean } from "#lib/evaluation/statistics.js";
 
-/** One method at one N, over all questions in the order of the data set. */
-export interface MethodResult {
-  readonly method: string;
-  readonly n: number;
-  /** The chance of a right answer to each question: 0 or 1 for a single run. */
-  readonly right: readonly number[];
-  /** A question, on average. */
-  readonly generatedTokens: number;
-  readonly verifierTokens: number;
-  readonly milliseconds: number;
-  /** Mean accuracy of the sampling methods at as many generated tokens. */
-  readonly equalTokens?: { readonly samples: number; readonly majority: number; readonly weighted: number };
-}
+import { number, type Table } from "../support/table.js";
+import type { MethodResult } from "./results.js";
 
 const parts = 5;
 
@@ -26,10 +14,10 @@ const parts = 5;
 export function accuracyTable(title: string, results: readonly MethodResult[], pass1: readonly number[]): Table {
   const fifths = fifthsOf(pass1);
   const rows = results.map(({ method, n, right, generatedTokens, verifierTokens, milliseconds, equalTokens }) => {
-    const { low, high } = bootstrapInterval(right);
+    const { mean: all, low, high } = bootstrap(right);
     return [
       `${method}, ${n}`,
-      `${percent(mean(right))} [${percent(low)}, ${percent(high)}]`,
+      `${percent(all)} [${percent(low)}, ${percent(high)}]`,
       ...fifths.map((members) => percent(mean(members.map((i) => right[i]!)))),
       number(generatedTokens),
       number(verifierTokens),

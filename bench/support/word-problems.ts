@@ -1,21 +1,14 @@
 /**
  * The held-out word problems and the embedded models.
  *
- * Owns: finding and reading them. Must not know: what is measured on them.
+ * Owns: finding them. Must not know: what is measured on them.
  */
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { Engine, type EngineOptions } from "thinktree";
+import { readQuestions, type Question } from "#lib/evaluation/questions.js";
 
 import { root } from "./folders.js";
-
-export interface WordProblem {
-  readonly question: string;
-  readonly answer: string;
-  /** The share of the generator's own samples that are right, as measured when the file was made. */
-  readonly pass1: number;
-}
 
 export interface ModelOptions {
   /** GGUF files instead of the embedded models. */
@@ -25,20 +18,9 @@ export interface ModelOptions {
   readonly questions?: string | undefined;
 }
 
-export function readProblems({ questions }: ModelOptions): WordProblem[] {
-  const path = questions ?? join(root, "models", "heldout.jsonl");
-  if (!existsSync(path)) throw new Error(`no questions at ${path}: name a file with --questions`);
-  const lines = readFileSync(path, "utf8")
-    .split("\n")
-    .filter((line) => line !== "");
-  return lines.map((line) => {
-    const { question, answer, pass1 } = JSON.parse(line) as {
-      question: string;
-      answer: string | number;
-      pass1: number;
-    };
-    return { question, answer: String(answer), pass1 };
-  });
+/** Each with `other.pass1`, the share of the generator's own samples that are right, as measured when the file was made. */
+export function readProblems({ questions }: ModelOptions, limit?: number): Promise<Question[]> {
+  return readQuestions(questions ?? join(root, "models", "heldout.jsonl"), limit);
 }
 
 export function loadModels({ generator, verifier }: ModelOptions, others: EngineOptions = {}): Promise<Engine> {

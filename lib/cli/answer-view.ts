@@ -80,7 +80,8 @@ export function costView({ strategy, decision, seed, ledger }: Answer, { columns
     ...(decision === null ? [] : [["chosen", decisionView(decision)] as [string, string]]),
     [
       "generator",
-      `${grouped(ledger.promptTokens)} prompt + ${grouped(ledger.generatedTokens)} generated tokens, ` +
+      `${grouped(ledger.promptTokens)} prompt + ${grouped(ledger.generatedTokens)} generated tokens` +
+        `${ledger.coalescedTokens > 0 ? ` (${grouped(ledger.coalescedTokens)} saved, written alike)` : ""}, ` +
         `${grouped(ledger.kvCellsPeak)} KV cells`,
     ],
   ];

@@ -12,7 +12,7 @@ import { readQuestions } from "../evaluation/questions.js";
 import { Engine } from "../scheduler/engine.js";
 import { calibrate, type CalibrateOptions } from "../training/calibrate.js";
 import type { Interruption } from "./interruption.js";
-import { paperOf } from "./paper.js";
+import { grouped, paperOf } from "./paper.js";
 import { policyView } from "./policy-view.js";
 import { ProgressView } from "./progress-view.js";
 import { addModelFlags, engineOptions, type ModelFlags } from "./search-flags.js";
@@ -25,6 +25,7 @@ interface CalibrateFlags extends ModelFlags {
   readonly budgets: readonly number[];
   readonly bins: CalibrateOptions["bins"];
   readonly probes: number;
+  readonly temperature?: number;
   readonly tolerance: number;
   readonly limit?: number;
   readonly seed: number;
@@ -57,6 +58,11 @@ export function calibrateCommand(interruption: Interruption): Command {
     .option("--bins <how>", "a number of equal bins, or upper edges such as 0.5,0.9,1 (default: 5)", binning, 5)
     .option("--probes <count>", "samples that difficulty is estimated from (default: 4)", wholeNumber(1, 64), 4)
     .option(
+      "--temperature <t>",
+      "that all is sampled at, from then on (default: 0.8)",
+      decimal("a number from 0 to 100", (t) => t >= 0 && t <= 100),
+    )
+    .option(
       "--tolerance <accuracy>",
       "that may be given up for fewer tokens (default: 0.01)",
       decimal("a number from 0 to 1", (value) => value >= 0 && value <= 1),
@@ -72,17 +78,22 @@ export function calibrateCommand(interruption: Interruption): Command {
 }
 
 async function run(flags: CalibrateFlags, interruption: Interruption): Promise<void> {
-  const { out, budgets, bins, probes, tolerance, seed } = flags;
+  const { out, budgets, bins, probes, temperature, tolerance, seed } = flags;
   const journal = flags.journal ?? `${out}.journal.jsonl`;
   const questions = await readQuestions(flags.questions, flags.limit);
   const progress = new ProgressView(process.stderr);
   await using engine = await progress.during("loading the models", () => Engine.load(engineOptions(flags, undefined)));
   await using grader = new GraderPool();
-  const policy = await interruption.duringSearch((signal) =>
+  let runs = { done: 0, total: 0 };
+  const kept = () => `${grouped(runs.done)} of ${grouped(runs.total)} runs are done and kept in ${journal}`;
+  const policy = await interruption.duringKeptWork(kept, (signal) =>
     progress.duringParts("calibrating", (tell) =>
       calibrate(engine, questions, {
-        ...{ budgets, bins, probes, tolerance, seed, journal, grader, signal },
-        onProgress: (progress) => tell({ ...progress, note: "" }),
+        ...{ budgets, bins, probes, temperature, tolerance, seed, journal, grader, signal },
+        onProgress: (parts) => {
+          runs = parts;
+          tell({ ...parts, note: "" });
+        },
       }),
     ),
   );

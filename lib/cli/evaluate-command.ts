@@ -1,14 +1,14 @@
 /**
  * `thinktree evaluate`: a strategy over a file of questions with known answers.
  *
- * Owns: its own flags and help; where the journal lies; its exit codes.
+ * Owns: its own flags and help; where the journal lies.
  * Must not know: how accuracy is measured, how the page looks.
  */
 import { createHash } from "node:crypto";
 import { Command } from "commander";
 
 import { ThinkTreeError } from "../errors.js";
-import { evaluate, runOf, type Evaluation, type EvaluationTask } from "../evaluation/evaluate.js";
+import { evaluate, runOf, type EvaluationTask } from "../evaluation/evaluate.js";
 import { GraderPool } from "../evaluation/grader-pool.js";
 import { readQuestions } from "../evaluation/questions.js";
 import { Engine } from "../scheduler/engine.js";
@@ -61,7 +61,7 @@ What is printed:
   With --json, one object:
     method, seed, questions, journal,
     accuracy    {mean, low, high}, in [0, 1]
-    cost        {generations, promptTokens, generatedTokens,
+    cost        {generations, promptTokens, generatedTokens, coalescedTokens,
                  verifierPromptTokens, verifierTokens, flops, milliseconds},
                 of one question
     curve       [{choice, k, accuracy, cost}]; choice "pass": any is right
@@ -99,13 +99,10 @@ export function evaluateCommand(interruption: Interruption): Command {
     .option("--json", "print one JSON object and nothing else")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", examples)
-    .action(async (flags: EvaluateFlags) => {
-      process.exitCode = await run(flags, interruption);
-    });
+    .action((flags: EvaluateFlags) => run(flags, interruption));
 }
 
-/** @returns the exit code */
-async function run(flags: EvaluateFlags, interruption: Interruption): Promise<number> {
+async function run(flags: EvaluateFlags, interruption: Interruption): Promise<void> {
   const { strategy: name, n, seed, topK, topP, minP, temperature } = flags;
   const options = engineOptions(flags, name);
   checkStrategyFlags(flags); // mistakes are told before gigabytes are loaded
@@ -121,34 +118,24 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<nu
   const method = strategy === undefined ? `policy, ${n} generations` : `${strategy.name}, n ${n}`;
 
   let done = 0;
-  let evaluation: Evaluation;
-  try {
-    evaluation = await interruption.duringSearch((signal) =>
-      progress.duringParts(method, (tell) =>
-        evaluate({
-          ...task,
-          ...{ grader, journal, signal },
-          onProgress: ({ right, ...parts }) => {
-            done = parts.done;
-            tell({ ...parts, note: done === 0 ? "" : `${((100 * right) / done).toFixed(1)}% right` });
-          },
-        }),
-      ),
-    );
-  } catch (error) {
-    if (!ThinkTreeError.isInstance(error) || error.code !== "CANCELLED" || interruption.exitCode === undefined)
-      throw error;
-    const kept = `${grouped(done)} of ${grouped(questions.length)} questions are done and kept in ${journal}`;
-    process.stderr.write(`thinktree: stopped; ${kept}: the same command goes on from there\n`);
-    return interruption.exitCode;
-  }
+  const kept = () => `${grouped(done)} of ${grouped(questions.length)} questions are done and kept in ${journal}`;
+  const { records, ...summary } = await interruption.duringKeptWork(kept, (signal) =>
+    progress.duringParts(method, (tell) =>
+      evaluate({
+        ...task,
+        ...{ grader, journal, signal },
+        onProgress: ({ right, ...parts }) => {
+          done = parts.done;
+          tell({ ...parts, note: done === 0 ? "" : `${((100 * right) / done).toFixed(1)}% right` });
+        },
+      }),
+    ),
+  );
 
-  const { records, ...summary } = evaluation;
   const figures = { method, seed, journal, ...summary };
   if (flags.out !== undefined) await save(flags.out, { ...figures, records });
   const lines = flags.json ? [JSON.stringify(figures)] : evaluateView(method, summary, paperOf(process.stdout));
   process.stdout.write(`${lines.join("\n")}\n`);
-  return 0;
 }
 
 async function save(path: string, value: object): Promise<void> {

@@ -28,7 +28,11 @@ function costRows({ cost }: Summary): [string, string][] {
     `${grouped(prompt)} prompt + ${grouped(written)} ${how} tokens`;
   return [
     ["a question", `${grouped(cost.generations)} generations`],
-    ["generator", tokens(cost.promptTokens, cost.generatedTokens, "generated")],
+    [
+      "generator",
+      tokens(cost.promptTokens, cost.generatedTokens, "generated") +
+        (cost.coalescedTokens > 0 ? ` (${grouped(cost.coalescedTokens)} saved, written alike)` : ""),
+    ],
     ...(cost.verifierTokens > 0
       ? [["verifier", tokens(cost.verifierPromptTokens, cost.verifierTokens, "scored")] as [string, string]]
       : []),

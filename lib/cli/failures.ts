@@ -1,12 +1,13 @@
 /**
  * What goes wrong, as a line for people and an exit code for programs.
  *
- * Owns: the exit codes of errors; the flags' names for the library's options.
+ * Owns: the exit codes of errors (an interruption brings its own); the flags' names for the library's options.
  * Must not know: what was attempted.
  */
 import { CommanderError } from "commander";
 
 import { ThinkTreeError, type ErrorCode } from "../errors.js";
+import { Interrupted } from "./interruption.js";
 import { harmless } from "./paper.js";
 
 export interface Failure {
@@ -37,6 +38,7 @@ export function failureOf(error: unknown): Failure {
     const hint = error.code === "commander.excessArguments" ? " Put the question in quotes." : "";
     return { line: oneLine(error.message.replace(/^error: /, "") + hint), exitCode: exitCodes.usage };
   }
+  if (error instanceof Interrupted) return { line: oneLine(error.message), exitCode: error.exitCode };
   if (ThinkTreeError.isInstance(error) && mendable.has(error.code)) {
     return { line: oneLine(withFlags(error.message)), exitCode: exitCodes.usage };
   }

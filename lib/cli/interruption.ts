@@ -1,11 +1,23 @@
 /**
  * Ctrl-C and kill.
  *
- * Owns: the meaning of SIGINT and SIGTERM. The first ends a search with its best answer so far; any other, or one that
- * comes while no search is under way, ends the process at once.
- * Must not know: what is searched.
+ * Owns: the meaning of SIGINT and SIGTERM. The first ends a search with its best answer so far, and work that keeps what
+ * it has done with a word on where; any other, or one that comes while nothing of these is under way, ends the process at
+ * once.
+ * Must not know: what is searched, how work is kept.
  */
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const; // 128 + the signal's number, as shells have it
+
+/** A signal ended work that is kept: no failure. */
+export class Interrupted extends Error {
+  constructor(
+    kept: string,
+    readonly exitCode: number,
+    cause: unknown,
+  ) {
+    super(`stopped; ${kept}: the same command goes on from there`, { cause });
+  }
+}
 
 export class Interruption {
   private readonly controller = new AbortController();
@@ -28,6 +40,20 @@ export class Interruption {
       return await search(this.controller.signal);
     } finally {
       this.searching = false;
+    }
+  }
+
+  /**
+   * Runs work that ends when the signal it is given fires, and that the same command takes up again. `kept` says what is
+   * done and where it is.
+   * @throws {Interrupted} whatever the work makes of the signal
+   */
+  async duringKeptWork<T>(kept: () => string, work: (stop: AbortSignal) => Promise<T>): Promise<T> {
+    try {
+      return await this.duringSearch(work);
+    } catch (error) {
+      if (this.heard === undefined) throw error;
+      throw new Interrupted(kept(), this.heard, error);
     }
   }
 

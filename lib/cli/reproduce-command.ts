@@ -71,7 +71,8 @@ async function run({ full: large, limit, out, seed }: ReproduceFlags, interrupti
     reviser: embedded("tiny-reviser.gguf"),
     large: embedded("tiny-large.gguf"),
   };
-  const report = await interruption.duringSearch((signal) =>
+  const kept = () => `what is done is kept in ${folder}`;
+  const report = await interruption.duringKeptWork(kept, (signal) =>
     progress.duringParts("experiments", (tell) =>
       reproduce({
         ...{ models, questions, scale, seed, folder, grader, signal, version },

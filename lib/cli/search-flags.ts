@@ -87,7 +87,7 @@ export function addSamplingFlags(command: Command): Command {
     .optionsGroup("Sampling:")
     .option(
       "--temperature <t>",
-      "0 is greedy (default: 0.8)",
+      "0 is greedy (default: the policy's, 0.8 for models without one)",
       decimal("a number from 0 to 100", (t) => t >= 0 && t <= 100),
     )
     .option("--top-k <count>", "keep the likeliest tokens (default: 0, all)", wholeNumber(0, 2 ** 31 - 1))

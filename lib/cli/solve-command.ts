@@ -57,9 +57,10 @@ What is printed:
                 first
     strategy    {name, options}
     decision    {estimate, difficulty, bin, stopped, rounds}; null if --strategy
-    ledger      {promptTokens, generatedTokens, verifierPromptTokens,
-                 verifierTokens, recomputedTokens, kvCellsPeak,
-                 verifierKvCellsPeak, treeTokensPeak, milliseconds, flops}
+    ledger      {promptTokens, generatedTokens, coalescedTokens,
+                 verifierPromptTokens, verifierTokens, recomputedTokens,
+                 kvCellsPeak, verifierKvCellsPeak, treeTokensPeak,
+                 milliseconds, flops}
 
 Ctrl-C stops the search with the best answer so far; a second one just ends.
 

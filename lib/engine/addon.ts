@@ -14,8 +14,10 @@ import type { FinishReason } from "./search-tree.js";
 export interface Ledger {
   /** Of the prompt and of contexts, prefilled by the generator, once. */
   readonly promptTokens: number;
-  /** Sampled by the generator. */
+  /** Written by the generator, end tokens included. What several branches write alike from one place counts once. */
   readonly generatedTokens: number;
+  /** Saved by that: as many more would have been generated if every branch had written for itself. */
+  readonly coalescedTokens: number;
   readonly verifierPromptTokens: number;
   /** Step tokens and tags that the verifier decoded, each once. */
   readonly verifierTokens: number;

@@ -6,9 +6,10 @@
  */
 import type { LoadedModels } from "../engine/addon.js";
 import type { Strategy } from "../strategies/index.js";
-import { costOfShare, meanCost, type Cost } from "./cost.js";
+import { costOfSamples, meanCost, type Cost } from "./cost.js";
 import { chanceRight, choices, passAtK, type Choice, type Sample } from "./estimators.js";
 import { choiceOf, type QuestionRecord } from "./records.js";
+import { unshared } from "./sharing.js";
 import { bootstrap, type Estimate } from "./statistics.js";
 
 export interface Summary {
@@ -55,6 +56,7 @@ function curveOf(
   const sizes = Array.from({ length: Math.floor(Math.log2(n)) + 1 }, (_, i) => 2 ** i);
   if (sizes.at(-1) !== n) sizes.push(n);
   const possible = [...(choice === "majority" ? (["majority"] as const) : choices), "pass"] as const;
+  const sharings = records.map(({ sharing }) => sharing ?? unshared(new Array<number>(n).fill(0)));
   const draws = drawsFor(records.length);
   const chance = (choice: Choice | "pass", samples: readonly Sample[] | null, k: number) => {
     if (samples === null) return 0; // it could not be asked
@@ -66,7 +68,7 @@ function curveOf(
       choice,
       k,
       accuracy: bootstrap(records.map(({ samples }) => chance(choice, samples, k))),
-      cost: costOfShare(cost, k / n, choice !== "majority", models),
+      cost: costOfSamples(cost, sharings, k, choice !== "majority", models),
     })),
   );
 }

@@ -9,6 +9,7 @@ import type { Answer } from "../scheduler/solve-options.js";
 import { choices, type Choice, type Sample } from "./estimators.js";
 import type { Grader } from "./grader-pool.js";
 import type { Question } from "./questions.js";
+import { sharingOf, type Sharing } from "./sharing.js";
 import { seededRandom, shuffle } from "./statistics.js";
 
 export interface QuestionRecord {
@@ -27,6 +28,8 @@ export interface QuestionRecord {
   readonly ledger: Ledger;
   /** Every sample of a strategy that only samples, in random order; null of others. */
   readonly samples: readonly Sample[] | null;
+  /** How much of their text they have in common; null of others. */
+  readonly sharing: Sharing | null;
 }
 
 /** The strategy's way to choose among independent samples; undefined if it does more than that. */
@@ -37,20 +40,33 @@ export function choiceOf(strategy: string): Choice | undefined {
 export async function recordOf(question: Question, found: Answer, grader: Grader): Promise<QuestionRecord> {
   const { answer, score, finishReason, decision, generations, ledger } = found;
   const sampled = choiceOf(found.strategy.name) !== undefined;
-  const [right, samples] = await Promise.all([
+  const [right, of] = await Promise.all([
     grader.grade(answer, question.answer),
-    sampled ? samplesOf(question, found, grader) : null,
+    sampled ? sampledOf(found, question.answer, grader) : { samples: null, sharing: null },
   ]);
-  return { ...asked(question), answer, right, score, finishReason, decision, generations, ledger, samples };
+  return { ...asked(question), answer, right, score, finishReason, decision, generations, ledger, ...of };
 }
 
 /** Of a question that could not be put to the model. */
 export function failedRecord(question: Question): QuestionRecord {
-  const nothing = { answer: null, right: false, score: null, decision: null, generations: 0, samples: null };
+  const nothing = {
+    answer: null,
+    right: false,
+    score: null,
+    decision: null,
+    generations: 0,
+    samples: null,
+    sharing: null,
+  };
   return { ...asked(question), ...nothing, finishReason: "failed", ledger: noCost };
 }
 
-async function samplesOf({ answer: reference }: Question, found: Answer, grader: Grader): Promise<Sample[]> {
+/** The samples of a strategy that only samples, in random order. */
+export async function sampledOf(
+  found: Answer,
+  reference: string,
+  grader: Grader,
+): Promise<{ samples: Sample[]; sharing: Sharing }> {
   const answers = [...new Set(found.candidates.map(({ answer }) => answer))];
   const verdicts = await Promise.all(answers.map((answer) => grader.grade(answer, reference)));
   const right = new Map(answers.map((answer, i) => [answer, verdicts[i]!]));
@@ -62,7 +78,7 @@ async function samplesOf({ answer: reference }: Question, found: Answer, grader:
   while (samples.length < found.generations) samples.push({ answer: null, score: null, right: false });
   // Candidates come best first; subsets of them must not know that.
   shuffle(samples, seededRandom(found.seed));
-  return samples;
+  return { samples, sharing: sharingOf(found.candidates, found.generations, found.ledger) };
 }
 
 function asked({ id, question, answer }: Question): Pick<QuestionRecord, "id" | "question" | "reference"> {
@@ -70,6 +86,13 @@ function asked({ id, question, answer }: Question): Pick<QuestionRecord, "id" | 
 }
 
 const noCost: Ledger = {
-  ...{ promptTokens: 0, generatedTokens: 0, verifierPromptTokens: 0, verifierTokens: 0, recomputedTokens: 0 },
+  ...{
+    promptTokens: 0,
+    generatedTokens: 0,
+    coalescedTokens: 0,
+    verifierPromptTokens: 0,
+    verifierTokens: 0,
+    recomputedTokens: 0,
+  },
   ...{ kvCellsPeak: 0, verifierKvCellsPeak: 0, treeTokensPeak: 0, milliseconds: 0, flops: 0 },
 };

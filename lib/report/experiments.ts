@@ -26,8 +26,6 @@ export interface Scale {
   readonly servedBudgets: readonly number[];
   /** Total attempts of the revision experiments. */
   readonly revisionBudgets: readonly number[];
-  /** How revisions are chosen among; the paper has both. */
-  readonly select: readonly ("verifier" | "majority")[];
   readonly searches: readonly SearchSpec[];
 }
 
@@ -49,7 +47,6 @@ export const quick: Scale = {
   budgets: [1, 4, 16, 64],
   servedBudgets: [4, 8, 20, 64],
   revisionBudgets: [16],
-  select: ["verifier"],
   searches: [...widths(4, 4), ...widths(16, 4), ...widths(64, 4)],
 };
 
@@ -59,7 +56,6 @@ export const full: Scale = {
   budgets: [1, 4, 16, 64],
   servedBudgets: [4, 8, 16, 20, 32, 64],
   revisionBudgets: [4, 16],
-  select: ["verifier"],
   searches: [
     ...widths(4, 4),
     ...widths(4, 2),
@@ -86,11 +82,10 @@ export interface Served {
   readonly evaluation: Evaluation;
 }
 
-/** Chains of revisions. */
+/** Chains of revisions, chosen among by the verifier. */
 export interface Revised {
   readonly n: number;
   readonly length: number;
-  readonly select: "verifier" | "majority";
   readonly evaluation: Evaluation;
 }
 
@@ -174,19 +169,17 @@ export async function runExperiments(options: ExperimentOptions): Promise<Measur
     await using revising = await Engine.load({ generator: models.reviser, verifier, ...threads });
     for (const n of scale.revisionBudgets) {
       for (const length of powersOfFour(n)) {
-        for (const select of scale.select) {
-          const strategy = revisions({ chains: n / length, length, select });
-          // A chain writes one attempt at a time.
-          const evaluation = await evaluated(revising, `revisions-${n}-${length}-${select}`, { strategy }, 32 * length);
-          revised.push({ n, length, select, evaluation });
-        }
+        const strategy = revisions({ chains: n / length, length });
+        // A chain writes one attempt at a time.
+        const evaluation = await evaluated(revising, `revisions-${n}-${length}`, { strategy }, 32 * length);
+        revised.push({ n, length, evaluation });
       }
     }
-    const watched = await watch(revising, questions, seed, revisions({ chains: 2, length: 4 }));
+    const watched = await watch(revising, questions, { seed, signal }, revisions({ chains: 2, length: 4 }));
     return { greedy: { small, large }, large: larger.models.generator.parameters, revised, watched };
   };
   const [{ records, served }, { greedy, large, revised, watched }] = await settled([searching(), others()]);
-  const beam = await watch(main, questions, seed, strategyByName("beam", { n: 16, beamWidth: 4 }));
+  const beam = await watch(main, questions, { seed, signal }, strategyByName("beam", { n: 16, beamWidth: 4 }));
   return {
     ...{ questions, records, served, revised, greedy, policy: main.policy },
     parameters: {
@@ -206,11 +199,16 @@ function powersOfFour(n: number): number[] {
 }
 
 /** One search as a recording: of the first question that the generator solves in 10 to 40 of 100 samples. */
-async function watch(engine: Engine, questions: readonly Question[], seed: number, strategy: Strategy) {
+async function watch(
+  engine: Engine,
+  questions: readonly Question[],
+  { seed, signal }: Pick<ExperimentOptions, "seed" | "signal">,
+  strategy: Strategy,
+) {
   const isHard = ({ other }: Question) => Number(other["pass1"]) >= 0.1 && Number(other["pass1"]) <= 0.4;
   const question = questions.find(isHard) ?? questions[0]!;
   const watched = recordTree(strategy);
-  await engine.solve(question.question, { strategy: watched.strategy, seed });
+  await engine.solve(question.question, { strategy: watched.strategy, seed, signal });
   return { question, recording: watched.recording };
 }
 

@@ -120,7 +120,7 @@ function nothingHelps({ greedy }: Measured, results: Results, hardest: readonly 
     .filter(({ budget }) => budget === high)
     .reduce((a, b) => (average(b, hardest) > average(a, hardest) ? b : a));
   const claim = "On the hardest questions (bin 5) no method makes much progress.";
-  return { ...compared(claim, "sec. 5.3, fig. 3", best, one, hardest, -1) };
+  return compared(claim, "sec. 5.3, fig. 3", best, one, hardest, -1);
 }
 
 function fourTimes(results: Results, baseline: Outcomes): Finding[] {
@@ -176,14 +176,13 @@ function predicts({ policy }: Measured, { pass1, served }: Results): Finding {
 }
 
 function revisionFindings({ revised }: Measured, results: Results): Finding[] {
-  const chosen = revised.filter(({ select }) => select === "verifier");
-  const n = Math.max(...chosen.map((one) => one.n));
+  const n = Math.max(...revised.map((one) => one.n));
   const at = (length: number): Outcomes => {
-    const { records } = chosen.find((one) => one.n === n && one.length === length)!.evaluation;
+    const { records } = revised.find((one) => one.n === n && one.length === length)!.evaluation;
     const right = records.map((record) => Number(record.right));
     return { name: `${n / length} chains of ${length}`, budget: n, right, tokens: [] };
   };
-  const lengths = chosen.filter((one) => one.n === n).map(({ length }) => length);
+  const lengths = revised.filter((one) => one.n === n).map(({ length }) => length);
   const best = (members: readonly number[]) =>
     lengths.map(at).reduce((a, b) => (average(b, members) > average(a, members) ? b : a));
   const all = membersOf(results);

@@ -61,9 +61,8 @@ function binsFigure(results: Results, command: string): BinsFigure {
 
 function ratioFigure({ revised }: Measured, results: Results, command: string): RatioFigure {
   const totals = [...new Set(revised.map(({ n }) => n))];
-  const chosen = revised.filter(({ select }) => select === "verifier");
   const line = (n: number, members: readonly number[]) =>
-    chosen
+    revised
       .filter((one) => one.n === n)
       .map(({ length, evaluation }) =>
         pointOf(
@@ -72,7 +71,7 @@ function ratioFigure({ revised }: Measured, results: Results, command: string): 
           members,
         ),
       );
-  const largest = Math.max(...totals.filter((n) => n <= 16));
+  const largest = Math.max(...totals);
   return {
     ...{ kind: "ratio", id: "revisions", command, x: "sequential / parallel attempts" },
     title: "Revisions: sequential against parallel",

@@ -29,7 +29,7 @@ export interface Results {
   /** Chosen by difficulty on the other half of the questions, by estimate: oracle, score, question. */
   readonly optimal: readonly Outcomes[];
   /** The same as `engine.solve` does it, with a policy fitted on other questions and every token counted. */
-  readonly served: readonly (Outcomes & { readonly flops: readonly number[] })[];
+  readonly served: readonly Outcomes[];
   /** Each question's difficulty bin by the oracle, 0 the easiest. */
   readonly bin: readonly number[];
   readonly pass1: readonly number[];
@@ -63,7 +63,6 @@ export function resultsOf({ records, served, policy }: Measured, budgets: readon
       budget,
       right: answered.map(({ right }) => Number(right)),
       tokens: answered.map(({ ledger }) => ledger.generatedTokens),
-      flops: answered.map(({ ledger }) => ledger.flops),
     })),
     bin: quantileBins(oracle, bins),
     pass1,

@@ -52,7 +52,7 @@ export async function searchOptimally(search: QuestionSearch, settings: OptimalS
     const choice = choose(bin, search.generations + left);
     const size = Math.min(choice.generations - search.generations, left);
     if (size < 1) break;
-    await search.run(nextRound(choice, size, search.generations, settings));
+    await search.run(nextRound(choice, size, search.generations, await search.writesAlike(), settings));
   }
   const bin = difficulty === null ? null : binIndex(bins, difficulty);
   return { estimate, difficulty, bin, stopped, rounds: search.rounds };
@@ -65,10 +65,20 @@ function difficultyOf({ independent }: QuestionSearch, estimate: "score" | "agre
 /** Strategies that can be run in parts: what they sample, or grow, knows nothing of each other. */
 const divisible: ReadonlySet<string> = new Set([...sampling, "dvts"]);
 
-/** The whole rest, or a part of it where the search can then stop as soon as it is sure. */
-function nextRound({ strategy, settings }: Choice, size: number, before: number, optimal: OptimalSettings): Strategy {
+/**
+ * The whole rest, or a part of it where the search can then stop as soon as it is sure. Not where solutions begin alike:
+ * side by side they write that once, and in rounds every round again.
+ */
+function nextRound(
+  { strategy, settings }: Choice,
+  size: number,
+  before: number,
+  alike: boolean,
+  optimal: OptimalSettings,
+): Strategy {
   const part = Math.max(optimal.policy.probes, Math.floor(before / 2));
-  const round = optimal.earlyStop && divisible.has(strategy) ? Math.min(size, part) : size;
+  const inParts = optimal.earlyStop && divisible.has(strategy) && !alike;
+  const round = inParts ? Math.min(size, part) : size;
   const n = sizeWithin(round, strategy, settings);
   return n > 0 ? strategyByName(strategy, { ...settings, n }) : samples(round, optimal);
 }

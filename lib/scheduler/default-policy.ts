@@ -9,7 +9,7 @@
  * hardest questions nothing helps much, and subtrees that do not compete are the least easily fooled. Without a
  * verifier everything is a majority vote.
  */
-import type { Policy, PolicyBin } from "./policy.js";
+import { policyVersion, type Policy, type PolicyBin } from "./policy.js";
 
 const budgets = [1, 4, 16, 64, 256] as const;
 
@@ -21,9 +21,10 @@ export function defaultPolicy(verified: boolean): Policy {
   ];
   return {
     format: "thinktree-policy",
-    version: 1,
+    version: policyVersion,
     models: null,
     calibration: { source: "the findings of Snell et al. 2024; nothing was measured on these models" },
+    temperature: 0.8,
     stop: { agreement: 0.95, share: verified ? 0.95 : null },
     estimate: "agreement",
     probes: 4,

@@ -79,7 +79,7 @@ export class Engine implements AsyncDisposable {
 
   /** The generator's hidden state at the question's end, after its last norm: one number a unit of its width. One prefill. */
   async hiddenState(question: string): Promise<Float32Array> {
-    await using search = await QuestionSearch.open(this.core, question, checkOptions({ seed: 0 }));
+    await using search = await QuestionSearch.open(this.core, question, checkOptions({ seed: 0 }, this.policy));
     return await search.hiddenState();
   }
 

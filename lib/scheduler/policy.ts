@@ -13,7 +13,7 @@ import { parseOptions, ThinkTreeError } from "../errors.js";
 import { strategyNames, type StrategyName, type StrategySettings } from "../strategies/index.js";
 import { estimates, probeSchema, type Estimate } from "./difficulty.js";
 
-export const policyVersion = 1;
+export const policyVersion = 2;
 
 const share = z.number().min(0).max(1);
 const count = z.number().int().nonnegative();
@@ -51,6 +51,8 @@ const policySchema = z.strictObject({
   /** Null: for any models. */
   models: z.strictObject({ generator: z.string(), verifier: z.string().nullable() }).nullable(),
   calibration: z.record(z.string(), z.unknown()),
+  /** Of the generator's sampling, everywhere: what was fitted at one temperature does not hold at another. */
+  temperature: z.number().min(0).max(100),
   stop: z.strictObject({ agreement: share.nullable(), share: share.nullable() }),
   /** Which estimate decides unless the caller names one. */
   estimate: z.enum(estimates),

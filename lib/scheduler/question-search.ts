@@ -81,6 +81,12 @@ export class QuestionSearch implements AsyncDisposable {
     return affordable(budget, { generations: this.generations, ledger: await this.tree.ledger() });
   }
 
+  /** Whether solutions side by side have saved a fifth of their tokens by writing what they had in common once. */
+  async writesAlike(): Promise<boolean> {
+    const { generatedTokens, coalescedTokens } = await this.tree.ledger();
+    return coalescedTokens > (generatedTokens + coalescedTokens) / 5;
+  }
+
   /** Adds what a strategy finds to the pool; the last one that ran also ranks it. */
   async run(strategy: Strategy): Promise<void> {
     this.generations += strategy.generations;

@@ -60,7 +60,7 @@ export async function solveAll(
     options,
   );
   if (questions.length === 0) return [];
-  const base = checkOptions({ ...options, budget: {} });
+  const base = checkOptions({ ...options, budget: {} }, policy);
   const { estimate = policy.estimate, earlyStop } = base;
   const verified = engine.models.verifier !== undefined;
   const until = budget.milliseconds === undefined ? undefined : performance.now() + budget.milliseconds;

@@ -14,6 +14,7 @@ import type { GuardedCandidate } from "../verifiers/guards.js";
 import { budgetFields, budgetSchema, type Budget } from "./budget.js";
 import { estimates, type Estimate } from "./difficulty.js";
 import type { StopReason } from "./early-stop.js";
+import type { Policy } from "./policy.js";
 
 export interface SolveOptions {
   /** A number means generations. Default: 16 generations. */
@@ -28,7 +29,7 @@ export interface SolveOptions {
   readonly guards?: boolean | undefined;
   /** An integer from 0 to 2^53 - 1; the same seed makes the same choices. Default: a random one. */
   readonly seed?: number | undefined;
-  /** Of the generator's sampling; a strategy's own setting wins. Defaults: 0.8, 0, 1, 0 (off). */
+  /** Of the generator's sampling; a strategy's own setting wins. Defaults: as the policy says, 0, 1, 0 (off). */
   readonly temperature?: number | undefined;
   readonly topK?: number | undefined;
   readonly topP?: number | undefined;
@@ -78,7 +79,6 @@ export interface Decision {
   readonly rounds: readonly { readonly strategy: string; readonly generations: number }[];
 }
 
-const usualTemperature = 0.8;
 const count = z.number().int().positive();
 
 const schema = z.object({
@@ -87,7 +87,7 @@ const schema = z.object({
   earlyStop: z.boolean().default(true),
   guards: z.boolean().default(true),
   seed: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
-  temperature: z.number().min(0).max(100).default(usualTemperature),
+  temperature: z.number().min(0).max(100),
   topK: z.number().int().min(0).default(0),
   topP: z.number().gt(0).max(1).default(1),
   minP: z.number().min(0).lt(1).default(0),
@@ -98,8 +98,9 @@ const schema = z.object({
 export type CheckedOptions = ReturnType<typeof checkOptions>;
 
 /** @throws {ThinkTreeError} INVALID_OPTION */
-export function checkOptions(options: SolveOptions) {
-  const { budget, seed = randomSeed(), ...checked } = parseOptions(schema, options);
+export function checkOptions(options: SolveOptions, policy: Pick<Policy, "temperature">) {
+  const { temperature = policy.temperature } = options;
+  const { budget, seed = randomSeed(), ...checked } = parseOptions(schema, { ...options, temperature });
   const { strategy, signal, stop, onProgress } = options;
   return { ...checked, budget: budgetFields.parse(budget) as Budget, seed, strategy, signal, stop, onProgress };
 }

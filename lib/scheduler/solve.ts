@@ -18,7 +18,7 @@ export async function solve(
   question: string,
   options: SolveOptions = {},
 ): Promise<Answer> {
-  const checked = checkOptions(options);
+  const checked = checkOptions(options, policy);
   const { strategy, budget, estimate = policy.estimate, earlyStop } = checked;
   if (strategy !== undefined && budget.generations !== undefined && strategy.generations > budget.generations) {
     throw new ThinkTreeError(

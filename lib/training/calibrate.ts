@@ -9,13 +9,13 @@
 import { digestOf, type Question } from "../evaluation/questions.js";
 import type { Grader } from "../evaluation/grader-pool.js";
 import { Journal } from "../evaluation/journal.js";
-import { seededRandom, shuffle } from "../evaluation/statistics.js";
+import { sampledOf } from "../evaluation/records.js";
+import { ThinkTreeError } from "../errors.js";
 import type { Engine } from "../scheduler/engine.js";
 import type { Policy } from "../scheduler/policy.js";
 import { bestOfN, majorityVote, strategyWithin, type StrategyName } from "../strategies/index.js";
-import type { Candidate } from "../verifiers/selection.js";
 import { policyFrom, type PolicyOptions } from "./policy-from-records.js";
-import type { CalibrationRecord, CalibrationSample, CalibrationSearch } from "./records.js";
+import type { CalibrationRecord, CalibrationSearch } from "./records.js";
 
 export interface CollectOptions {
   /** In generations, ascending. Every question is sampled once to the largest. */
@@ -23,6 +23,8 @@ export interface CollectOptions {
   /** What is run besides sampling. Default: beam search and DVTS. */
   readonly searches?: readonly SearchSpec[] | undefined;
   readonly seed: number;
+  /** Of all sampling. Default: as the engine's policy says. */
+  readonly temperature?: number | undefined;
   /** What is paid for is kept here, line by line. */
   readonly journal: string;
   readonly grader: Grader;
@@ -30,7 +32,7 @@ export interface CollectOptions {
   readonly onProgress?: ((progress: CalibrateProgress) => void) | undefined;
 }
 
-export type CalibrateOptions = CollectOptions & PolicyOptions;
+export type CalibrateOptions = CollectOptions & Omit<PolicyOptions, "temperature">;
 
 export interface CalibrateProgress {
   /** Runs: one for each question's samples, one for each search. */
@@ -41,7 +43,8 @@ export interface CalibrateProgress {
 }
 
 /** What the journal keeps of one run. */
-type Paid = { readonly samples: readonly CalibrationSample[]; readonly state: readonly number[] } | CalibrationSearch;
+type Paid =
+  (Pick<CalibrationRecord, "samples" | "sharing"> & { readonly state: readonly number[] }) | CalibrationSearch;
 
 interface Unit {
   readonly key: string;
@@ -59,7 +62,8 @@ export async function calibrate(
   options: CalibrateOptions,
 ): Promise<Policy> {
   const records = await collectRecords(engine, questions, options);
-  return policyFrom(records, engine.fingerprints, options);
+  const { temperature = engine.policy.temperature } = options;
+  return policyFrom(records, engine.fingerprints, { ...options, temperature });
 }
 
 /** The records alone, for reports. */
@@ -68,9 +72,9 @@ export async function collectRecords(
   questions: readonly Question[],
   options: CollectOptions,
 ): Promise<CalibrationRecord[]> {
-  const { budgets, seed, signal, onProgress } = options;
+  const { budgets, seed, temperature = engine.policy.temperature, signal, onProgress } = options;
   const searches = options.searches ?? usualSearches(budgets, engine.models.verifier !== undefined);
-  const run = { questions: digestOf(questions), models: engine.fingerprints, budgets, searches, seed };
+  const run = { questions: digestOf(questions), models: engine.fingerprints, budgets, searches, seed, temperature };
   const journal = await Journal.open<Paid>(options.journal, run);
   try {
     const units = questions.flatMap((question, i) => unitsOf(engine, question, seed + i, searches, options));
@@ -84,15 +88,15 @@ export async function collectRecords(
     };
     report();
     await inTurn(missing, async (unit) => {
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw new ThinkTreeError("CANCELLED", "the calibration was stopped");
       await journal.append(unit.key, await unit.run());
       finished++;
       report();
     });
     return questions.map(({ id }) => {
       const paid = <T extends Paid>(unit: string) => journal.get(`${id}/${unit}`) as T;
-      const { samples, state } = paid<Extract<Paid, { samples: unknown }>>("samples");
-      return { id, samples, state, searches: searches.map((search) => paid<CalibrationSearch>(nameOf(search))) };
+      const sampled = paid<Extract<Paid, { samples: unknown }>>("samples");
+      return { id, ...sampled, searches: searches.map((search) => paid<CalibrationSearch>(nameOf(search))) };
     });
   } finally {
     await journal.close();
@@ -126,43 +130,32 @@ function unitsOf(
   { id, question, answer: reference }: Question,
   seed: number,
   searches: readonly SearchSpec[],
-  { budgets, grader, signal }: CollectOptions,
+  { budgets, temperature, grader, signal }: CollectOptions,
 ): Unit[] {
   const n = Math.max(...budgets);
   const right = (answer: string | null) => grader.grade(answer, reference);
   const samples = async () => {
     const strategy = engine.models.verifier === undefined ? majorityVote({ n }) : bestOfN({ n });
-    const [{ candidates, ledger }, state] = await Promise.all([
-      engine.solve(question, { strategy, seed, signal }),
+    const [found, state] = await Promise.all([
+      engine.solve(question, { strategy, seed, temperature, signal }),
       engine.hiddenState(question),
     ]);
-    const graded = await Promise.all(candidates.map(async (found) => sampleOf(found, await right(found.answer))));
-    // Solutions that never ended count as wrong, at what they cost.
-    const unfinished = n - graded.length;
-    const rest = ledger.generatedTokens - graded.reduce((sum, { tokens }) => sum + tokens, 0);
-    const wrong = { answer: null, score: null, right: false, tokens: unfinished > 0 ? rest / unfinished : 0 };
-    const all = [...graded, ...Array.from({ length: unfinished }, () => wrong)];
-    shuffle(all, seededRandom(seed)); // they came in the order of their scores
-    return { samples: all, state: Array.from(state, (value) => Number(value.toPrecision(6))) };
+    const { samples, sharing } = await sampledOf(found, reference, grader);
+    return { samples, sharing, state: Array.from(state, (value) => Number(value.toPrecision(6))) };
   };
   const search = async ({ strategy: name, settings, generations }: SearchSpec) => {
     const strategy = strategyWithin(generations, name, settings);
-    const { answer, ledger } = await engine.solve(question, { strategy, seed, signal });
+    const { answer, ledger } = await engine.solve(question, { strategy, seed, temperature, signal });
     return { strategy: name, settings, generations, right: await right(answer), tokens: ledger.generatedTokens };
   };
   return [
     { key: `${id}/samples`, generations: n, run: samples },
     ...searches.map((spec) => ({
       key: `${id}/${nameOf(spec)}`,
-
       generations: spec.generations,
       run: () => search(spec),
     })),
   ];
-}
-
-function sampleOf({ answer, score, steps }: Candidate, right: boolean): CalibrationSample {
-  return { answer, score, right, tokens: steps.reduce((sum, step) => sum + step.tokens, 0) };
 }
 
 function nameOf({

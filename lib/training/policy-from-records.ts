@@ -4,7 +4,8 @@
  * Owns: bins by every estimate, the cost of looking, which estimate leads, what the file says of its making.
  * Must not know: engines, files.
  */
-import { mean, rankCorrelation } from "../evaluation/statistics.js";
+import { tokensOf } from "../evaluation/sharing.js";
+import { rankCorrelation } from "../evaluation/statistics.js";
 import { defaultPolicy } from "../scheduler/default-policy.js";
 import { oracleDifficulty, type Estimate } from "../scheduler/difficulty.js";
 import type { Fingerprints } from "../scheduler/engine.js";
@@ -18,6 +19,8 @@ export interface PolicyOptions extends FitOptions {
   readonly bins: number | readonly number[];
   /** Solutions sampled before the score and the agreement are looked at. */
   readonly probes: number;
+  /** That the records were sampled at. */
+  readonly temperature: number;
 }
 
 export function policyFrom(
@@ -52,6 +55,7 @@ export function policyFrom(
       oraclePass1: 1 - oracle.reduce((sum, value) => sum + value, 0) / oracle.length,
       spearman: correlation,
     },
+    temperature: options.temperature,
     stop: defaultPolicy(verified).stop,
     estimate: verified ? "score" : "agreement",
     probes,
@@ -75,16 +79,17 @@ function afterProbes(
   records: readonly CalibrationRecord[],
   probes: number,
 ): Contender[] {
-  const each = records.map(({ samples }) => mean(samples.map(({ tokens }) => tokens)));
-  return contenders.map((one) =>
-    one.averaged
-      ? one
-      : {
-          ...one,
-          generations: one.generations + probes,
-          tokens: one.tokens.map((tokens, i) => tokens + probes * each[i]!),
-        },
-  );
+  const looking = records.map(({ sharing }) => tokensOf(sharing, probes));
+  return contenders.map((one) => {
+    const { averaged, generations, tokens } = one;
+    if (!averaged) {
+      return { ...one, generations: generations + probes, tokens: tokens.map((own, i) => own + looking[i]!) };
+    }
+    if (generations <= probes) return one;
+    // Two rounds: the second writes again what it has in common with the first.
+    const inTwo = records.map(({ sharing }, i) => looking[i]! + tokensOf(sharing, generations - probes));
+    return { ...one, tokens: inTwo };
+  });
 }
 
 /** Every estimate that these records allow, with all looks at every question. */

@@ -7,12 +7,7 @@
 import type { StrategyName } from "../strategies/index.js";
 import { agreementDifficulty, oracleDifficulty, scoreDifficulty } from "../scheduler/difficulty.js";
 import { chanceRight, choices, type Sample } from "../evaluation/estimators.js";
-
-/** An independent sample of the generator. */
-export interface CalibrationSample extends Sample {
-  /** Generated. */
-  readonly tokens: number;
-}
+import { tokensOf, type Sharing } from "../evaluation/sharing.js";
 
 /** One run of a strategy that searches. */
 export interface CalibrationSearch {
@@ -26,7 +21,9 @@ export interface CalibrationSearch {
 export interface CalibrationRecord {
   readonly id: string;
   /** In the order of drawing, which must not depend on what they say. */
-  readonly samples: readonly CalibrationSample[];
+  readonly samples: readonly Sample[];
+  /** How much of their text the samples have in common. */
+  readonly sharing: Sharing;
   readonly searches: readonly CalibrationSearch[];
   /** The generator's hidden state at the question's end; null if unknown. */
   readonly state: readonly number[] | null;
@@ -56,7 +53,7 @@ export function contendersOf(records: readonly CalibrationRecord[], budgets: rea
         .map((n) => ({
           ...{ strategy, settings: {}, generations: n, averaged: true },
           right: records.map(({ samples }) => chanceRight(strategy, samples, n)),
-          tokens: records.map(({ samples }) => (n * sum(samples.map(({ tokens }) => tokens))) / samples.length),
+          tokens: records.map(({ sharing }) => tokensOf(sharing, n)),
         })),
     );
   const first = records[0]?.searches ?? [];
@@ -92,8 +89,4 @@ function isSame(a: CalibrationSearch, b: CalibrationSearch): boolean {
     a.settings.lookahead === b.settings.lookahead &&
     a.settings.length === b.settings.length
   );
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

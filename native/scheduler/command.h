@@ -122,7 +122,8 @@ struct StepResult {
 // What one search has cost. Tokens, cells, milliseconds, floating-point operations.
 struct Ledger {
     int64_t prompt_tokens = 0;           // of prompts and contexts, prefilled by the generator, once
-    int64_t generated_tokens = 0;        // sampled
+    int64_t generated_tokens = 0;        // written, end tokens included; what branches wrote alike counts once
+    int64_t coalesced_tokens = 0;        // saved by that: what they would have written beyond, each for itself
     int64_t verifier_prompt_tokens = 0;  // of prompts and contexts, prefilled by the verifier, once
     int64_t verifier_tokens = 0;         // step tokens and tags, each once
     int64_t recomputed_tokens = 0;       // by either, after parking

@@ -77,7 +77,8 @@ void Generator::leave(Step & step) {
     step.node->want_last = false;
 }
 
-bool Generator::at_length_limit(const Branch & branch, Pos end) const {
+bool Generator::at_length_limit(const Branch & branch, NodeId node) const {
+    const Pos end = lane_->forest[node].end();
     const int64_t max_length = branch.search->max_length;
     return end >= lane_->context->limits().positions ||
            (max_length >= 0 && end - branch.step->solution_start >= max_length);
@@ -96,33 +97,43 @@ void Generator::stand(Branch & branch, std::shared_ptr<Step> step) {
 }
 
 void Generator::extend(Branch & branch, const Extend & command) {
-    auto job = std::make_unique<Job>();
-    job->branch = &branch;
-    job->start = branch.step;
-    job->request = command.request;
-    job->sampler = command.sampler;
-    job->steps_left = command.steps;
-    job->score = command.score;
-    job->age = lane_->next_age();
     branch.extending = true;
-    jobs_.push_back(std::move(job));
-    Job & added = *jobs_.back();
-    if (branch.finished) return finish(added, FinishReason::end);
-    if (branch.search->out_of_flops) return finish(added, FinishReason::budget);
+    Writer writer{.branch = &branch,
+                  .start = branch.step,
+                  .request = command.request,
+                  .sampler = command.sampler,
+                  .steps_left = command.steps,
+                  .score = command.score,
+                  .age = lane_->next_age()};
+    if (branch.finished) return complete(writer, FinishReason::end);
+    if (branch.search->out_of_flops) return complete(writer, FinishReason::budget);
     // A context that the model's positions cannot hold must not be decoded.
-    if (at_length_limit(branch, lane_->forest[end_of(added)].end())) finish(added, FinishReason::length);
+    if (at_length_limit(branch, branch.step->place->node.id())) return complete(writer, FinishReason::length);
+    const auto beside = std::find_if(jobs_.begin(), jobs_.end(), [&](const auto & job) {
+        return !job->growing && job->step() == branch.step;  // they will draw from the same logits
+    });
+    if (beside != jobs_.end()) {
+        (*beside)->writers.push_back(std::move(writer));
+        return;
+    }
+    Job & job = *jobs_.emplace_back(std::make_unique<Job>());
+    job.age = writer.age;
+    job.writers.push_back(std::move(writer));
 }
 
 void Generator::each_to_score(const std::function<void(const Step &, const std::string &, uint32_t)> & visit) const {
     for (const auto & job : jobs_) {
-        if (job->score && !job->done) visit(*job->branch->step, job->text, job->growing ? job->growing->size() : 0);
+        const Pos begun = job->step()->place->node->end();
+        const Pos end = job->growing ? job->growing->end() : begun;
+        for (const Writer & writer : job->writers) {  // each may yet end in a step of its own
+            if (writer.score && !writer.done) visit(*job->step(), job->text, static_cast<uint32_t>(end - begun));
+        }
     }
 }
 
 void Generator::expire(Clock::time_point now) {
     for (const auto & job : jobs_) {
-        const Search & search = *job->branch->search;
-        if (job->done) continue;
+        const Search & search = job->search();
         if (search.out_of_time(now)) {
             finish(*job, FinishReason::deadline);
         } else if (search.out_of_tokens()) {
@@ -134,7 +145,9 @@ void Generator::expire(Clock::time_point now) {
 
 void Generator::fail(ErrorCode error, const std::string & message, const std::function<bool(const Branch &)> & which) {
     for (const auto & job : jobs_) {
-        if (!job->done && which(*job->branch)) fail(*job, error, message);
+        for (Writer & writer : job->writers) {
+            if (which(*writer.branch)) fail(*job, writer, error, message);
+        }
     }
     drop_done();
 }
@@ -160,7 +173,12 @@ void Generator::turn(EngineStats & stats) {
                 job->suspect = false;
                 lane_->forest.settle(end_of(*job));  // it ran as the oldest of all, and the next suspect needs room
             } else if (status != DecodeStatus::aborted) {
-                if (job->suspect) fail(*job, ErrorCode::decode_failed, "the model could not decode this branch");
+                if (job->suspect) {
+                    for (Writer & writer : job->writers) {
+                        fail(*job, writer, ErrorCode::decode_failed, "the model could not decode this branch");
+                    }
+                    job->done = true;
+                }
                 job->suspect = true;
             }
         }
@@ -197,9 +215,10 @@ void Generator::plan(uint32_t owed, const Job * alone) {
         if (!kept) node.want_last = true;
         // Computed, but nobody kept the logits: the path is computed again.
         if (!kept && node.computed == node.size() && !forest.park_below(end)) continue;
-        Search & search = *job->branch->search;
+        Search & search = job->search();
         const uint32_t owes = kept ? 0 : lane_->owed_beyond_batch(end, node.size());
-        const int64_t to_score = job->score ? 1 : 0;  // the token that comes of it
+        const int64_t to_score = std::count_if(job->writers.begin(), job->writers.end(),
+                                               [](const Writer & writer) { return writer.score; });  // a token each
         if (!search.affords(owes, to_score)) {
             search.out_of_flops = true;
             finish(*job, FinishReason::budget);
@@ -221,21 +240,25 @@ void Generator::sample(EngineStats & stats) {
     const auto begun = Clock::now();
     struct Ready {
         Job * job;
-        std::shared_ptr<Step> at;  // the step whose end several branches may share; null inside a step
+        std::shared_ptr<Step> at;  // the step whose end branches may come back to; null inside a step
         const float * logits;
     };
     std::vector<Ready> ready;
     for (const auto & job : jobs_) {
         if (job->done) continue;
         const float * logits = lane_->row_after(end_of(*job));
-        if (logits != nullptr) ready.push_back({job.get(), job->growing ? nullptr : job->branch->step, logits});
+        if (logits != nullptr) ready.push_back({job.get(), job->growing ? nullptr : job->step(), logits});
     }
     const auto n_vocab = static_cast<size_t>(lane_->model->n_vocab());
+    std::vector<Sample> samples;
     for (const Ready & r : ready) {
-        const Branch & branch = *r.job->branch;
         const auto position = static_cast<uint32_t>(lane_->forest[end_of(*r.job)].end());
         const std::span<const float> row(r.logits, n_vocab);
-        apply(*r.job, sampler_.sample(row, r.job->sampler, uniform_at(branch.key, position)));
+        samples.clear();
+        for (const Writer & writer : r.job->writers) {
+            samples.push_back(sampler_.sample(row, writer.sampler, uniform_at(writer.branch->key, position)));
+        }
+        apply(*r.job, samples);
     }
     // Cursors that stay where a row was computed will want it when they go on.
     for (const Ready & r : ready) {
@@ -244,35 +267,89 @@ void Generator::sample(EngineStats & stats) {
     stats.sample_ms += milliseconds(Clock::now() - begun);
 }
 
-void Generator::apply(Job & job, const Sample & sample) {
+// Every writer goes its way: those that have drawn the same token stay together, and that token counts once.
+void Generator::apply(Job & job, const std::vector<Sample> & samples) {
     lane_->served(job.age);
-    Branch & branch = *job.branch;
-    Search & search = *branch.search;
+    Search & search = job.search();
     if (search.out_of_tokens()) return finish(job, FinishReason::budget);
-    if (sample.token < 0) {
-        return fail(job, ErrorCode::bad_logits, "the model's logits are not finite: its weights are broken");
+    if (samples.front().token < 0) {
+        for (Writer & writer : job.writers) {
+            fail(job, writer, ErrorCode::bad_logits, "the model's logits are not finite: its weights are broken");
+        }
+        job.done = true;
+        return;
     }
-    TokenForest & forest = lane_->forest;
-    const Node & end = forest[end_of(job)];
-    if (at_length_limit(branch, end.end())) return finish(job, FinishReason::length);
+    if (at_length_limit(*job.writers.front().branch, end_of(job))) return finish(job, FinishReason::length);
 
-    const bool ended = lane_->model->is_end(sample.token);
-    if (job.peeking && !ended) return finish(job, FinishReason::step);  // the branch will draw it again when it goes on
-    ++search.generated;
+    struct Way {
+        Sample sample;
+        std::vector<Writer> writers;
+    };
+    std::vector<Way> ways;
+    for (size_t i = 0; i < samples.size(); ++i) {
+        Writer & writer = job.writers[i];
+        if (writer.peeking && !lane_->model->is_end(samples[i].token)) {
+            complete(writer, FinishReason::step);  // the branch will draw it again when it goes on
+            continue;
+        }
+        const auto same = std::find_if(ways.begin(), ways.end(),
+                                       [&](const Way & way) { return way.sample.token == samples[i].token; });
+        Way & way = same != ways.end() ? *same : ways.emplace_back(Way{samples[i], {}});
+        way.writers.push_back(std::move(writer));
+    }
+    if (ways.empty()) {
+        job.done = true;
+        return;
+    }
+    std::vector<Job *> jobs{&job};
+    while (jobs.size() < ways.size()) jobs.push_back(&part(job));
+    for (size_t i = 0; i < ways.size(); ++i) {
+        jobs[i]->writers = std::move(ways[i].writers);
+        jobs[i]->age = std::ranges::min(jobs[i]->writers, {}, &Writer::age).age;
+    }
+    for (size_t i = 0; i < ways.size(); ++i) {
+        if (search.out_of_tokens()) {
+            finish(*jobs[i], FinishReason::budget);
+            continue;
+        }
+        ++search.generated;
+        search.coalesced += static_cast<int64_t>(jobs[i]->writers.size()) - 1;
+        write(*jobs[i], ways[i].sample);
+    }
+}
+
+// Another job that has written the same, for some of its writers.
+Generator::Job & Generator::part(Job & job) {
+    Job & other = *jobs_.emplace_back(std::make_unique<Job>());
+    if (job.growing) other.growing = job.growing.share();
+    other.text = job.text;
+    other.tokens = job.tokens;
+    other.log_probability = job.log_probability;
+    other.planned = job.planned;
+    other.suspect = job.suspect;
+    return other;
+}
+
+void Generator::write(Job & job, const Sample & sample) {
     ++job.tokens;
     job.log_probability += static_cast<double>(sample.log_probability);
-    if (ended) return finish(job, FinishReason::end);
+    if (lane_->model->is_end(sample.token)) return finish(job, FinishReason::end);
 
-    if (job.growing) {
+    TokenForest & forest = lane_->forest;
+    if (job.growing && job.growing->refs == 1) {
         forest.append(job.growing.id(), sample.token);
+    } else if (job.growing) {  // others have written the same so far, or have ended there
+        job.growing->want_last = false;
+        job.growing = NodeRef(forest, forest.add_child(job.growing.id(), {sample.token}));
     } else {
-        job.growing = NodeRef(forest, forest.add_child(branch.step->place->node.id(), {sample.token}));
-        ++branch.step->place->writing;
-        leave(*branch.step->place);
+        Step & place = *job.step()->place;
+        job.growing = NodeRef(forest, forest.add_child(place.node.id(), {sample.token}));
+        place.writing += static_cast<int32_t>(job.writers.size());
+        for (size_t i = 0; i < job.writers.size(); ++i) leave(place);
     }
     job.text += lane_->model->piece(sample.token);
 
-    const StopRules & rules = search.rules;
+    const StopRules & rules = job.search().rules;
     const size_t stop = find_stop(job.text, rules.stop);
     if (stop != std::string::npos) {
         job.text.resize(stop);
@@ -287,63 +364,74 @@ void Generator::apply(Job & job, const Sample & sample) {
                       std::string_view(job.text).substr(word).starts_with(rules.final_prefix);
     if (!rules.final_prefix.empty() && last) return finish(job, FinishReason::end);
     end_step(job);
-    if (--job.steps_left > 0) return;
-    // Where a prefix marks the last step, this one is not it.
-    job.peeking = rules.final_prefix.empty();
-    if (!job.peeking) finish(job, FinishReason::step);
+    for (Writer & writer : job.writers) {
+        if (--writer.steps_left > 0) continue;
+        // Where a prefix marks the last step, this one is not it.
+        writer.peeking = rules.final_prefix.empty();
+        if (!writer.peeking) complete(writer, FinishReason::step);
+    }
+    job.done = std::all_of(job.writers.begin(), job.writers.end(), [](const Writer & writer) { return writer.done; });
 }
 
-// What the job has written becomes a step, and its branch stands there.
+// What the job has written becomes a step, and all its writers stand there.
 void Generator::end_step(Job & job) {
-    Branch & branch = *job.branch;
+    const std::shared_ptr<Step> above = job.step();
     auto step = std::make_shared<Step>();
-    step->parent = branch.step;
-    step->search = branch.search;
+    step->parent = above;
+    step->search = above->search;
     step->node = std::move(job.growing);
     step->text = job.text;
     step->cut = job.cut;
-    step->solution_start = branch.step->solution_start;
-    ++branch.step->unscored_children;
-    stop_writing(*branch.step->place);
-    stand(branch, step);
-    job.written.push_back({std::move(job.text), job.tokens, job.log_probability});
+    step->solution_start = above->solution_start;
+    ++above->unscored_children;
+    bool score = false;
+    for (Writer & writer : job.writers) {
+        stop_writing(*above->place);
+        stand(*writer.branch, step);
+        writer.written.push_back({job.text, job.tokens, job.log_probability});
+        score = score || writer.score;
+    }
     job.text.clear();
     job.tokens = 0;
     job.log_probability = 0;
-    if (job.score) events_.step_ended(step);
+    if (score) events_.step_ended(step);
 }
 
 void Generator::finish(Job & job, FinishReason reason) {
     if (job.growing) end_step(job);
+    for (Writer & writer : job.writers) complete(writer, reason);
     job.done = true;
-    job.branch->finished = reason == FinishReason::end;
-    job.branch->extending = false;
-    lane_->forest.settle(job.branch->step->place->node.id());
+}
+
+void Generator::complete(Writer & writer, FinishReason reason) {
+    writer.done = true;
+    writer.branch->finished = reason == FinishReason::end;
+    writer.branch->extending = false;
+    lane_->forest.settle(writer.branch->step->place->node.id());
     Completion completion{};
-    completion.request = job.request;
+    completion.request = writer.request;
     completion.reason = reason;
-    completion.steps = std::move(job.written);
+    completion.steps = std::move(writer.written);
     events_.complete(std::move(completion));
 }
 
-void Generator::fail(Job & job, ErrorCode error, const std::string & message) {
-    lane_->forest.settle(end_of(job));
-    if (job.growing) {
-        stop_writing(*job.branch->step->place);
-        job.growing = NodeRef();
-    }
-    stand(*job.branch, job.start);  // the caller is told of no step, and so there is none
-    job.done = true;
-    job.branch->extending = false;
+void Generator::fail(const Job & job, Writer & writer, ErrorCode error, const std::string & message) {
+    writer.done = true;
+    const std::shared_ptr<Step> above = writer.branch->step;
+    lane_->forest.settle(job.growing ? job.growing.id() : above->place->node.id());
+    if (job.growing) stop_writing(*above->place);
+    stand(*writer.branch, writer.start);  // the caller is told of no step, and so there is none
+    writer.branch->extending = false;
     Completion completion{};
-    completion.request = job.request;
+    completion.request = writer.request;
     completion.error = error;
     completion.message = message;
     events_.complete(std::move(completion));
 }
 
 void Generator::drop_done() {
-    std::erase_if(jobs_, [](const auto & job) { return job->done; });
+    for (const auto & job : jobs_) std::erase_if(job->writers, [](const Writer & writer) { return writer.done; });
+    std::erase_if(jobs_, [](const auto & job) { return job->writers.empty(); });
 }
 
 }  // namespace thinktree

@@ -1,4 +1,5 @@
-// Owns: the branches that are being extended: one batch a turn for all of them, sampling, and where steps end.
+// Owns: the branches that are being extended: one batch a turn for all of them, sampling, and where steps end. Branches
+// that draw the same tokens from the same place write one text, decoded once.
 // Must not know: the queue, verifiers. Thread: the scheduler thread.
 #pragma once
 
@@ -44,7 +45,8 @@ public:
     Lane & lane() { return *lane_; }
 
 private:
-    struct Job {
+    // A branch that is being extended.
+    struct Writer {
         Branch * branch;
         std::shared_ptr<Step> start;  // where the branch goes back to if this fails
         RequestId request;
@@ -52,32 +54,46 @@ private:
         uint32_t steps_left;
         bool score;
         uint64_t age;
-        NodeRef growing;  // the step being written; none at a step's beginning
-        std::string text;
-        bool cut = false;  // a stop string ended it: the text is shorter than the tokens
-        uint32_t tokens = 0;
-        double log_probability = 0;
-        std::vector<StepResult> written;
+        std::vector<StepResult> written = {};
         // All steps are written. If the branch draws the end token next, they are a whole solution and not one that
         // would have to be extended, and be forked, to say nothing more. Forks from here will sample from the same row,
         // so that looking costs a survivor nothing.
         bool peeking = false;
-        bool planned = false;
-        bool suspect = false;  // was in a batch that failed: runs alone until cleared
         bool done = false;
     };
 
-    NodeId end_of(const Job & job) const { return job.growing ? job.growing.id() : job.branch->step->place->node.id(); }
-    bool at_length_limit(const Branch & branch, Pos end) const;
+    // One text in the making and its writers: the branches that have drawn all of it alike. It is decoded once for all
+    // of them; where they draw differently the job parts.
+    struct Job {
+        std::vector<Writer> writers;
+        uint64_t age = 0;  // the oldest writer's
+        NodeRef growing;   // where the step being written ends by now; none at a step's beginning
+        std::string text = {};
+        bool cut = false;  // a stop string ended it: the text is shorter than the tokens
+        uint32_t tokens = 0;
+        double log_probability = 0;
+        bool planned = false;
+        bool suspect = false;  // was in a batch that failed: runs alone until cleared
+        bool done = false;
+
+        Search & search() const { return *writers.front().branch->search; }
+        const std::shared_ptr<Step> & step() const { return writers.front().branch->step; }
+    };
+
+    NodeId end_of(const Job & job) const { return job.growing ? job.growing.id() : job.step()->place->node.id(); }
+    bool at_length_limit(const Branch & branch, NodeId end) const;
     static void leave(Step & step);
     static void stop_writing(Step & step);
     void plan();
     void plan(uint32_t owed, const Job * alone);
     void sample(EngineStats & stats);
-    void apply(Job & job, const Sample & sample);
+    void apply(Job & job, const std::vector<Sample> & samples);
+    Job & part(Job & job);
+    void write(Job & job, const Sample & sample);
     void end_step(Job & job);
     void finish(Job & job, FinishReason reason);
-    void fail(Job & job, ErrorCode error, const std::string & message);
+    void complete(Writer & writer, FinishReason reason);
+    void fail(const Job & job, Writer & writer, ErrorCode error, const std::string & message);
     void drop_done();
 
     std::unique_ptr<Lane> lane_;

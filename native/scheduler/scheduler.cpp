@@ -394,6 +394,7 @@ Ledger Scheduler::ledger(const Search & search) const {
     Ledger ledger;
     ledger.prompt_tokens = g.prompt_decoded;
     ledger.generated_tokens = search.generated;
+    ledger.coalesced_tokens = search.coalesced;
     ledger.verifier_prompt_tokens = v.prompt_decoded;
     ledger.verifier_tokens = v.decoded;
     ledger.recomputed_tokens = g.recomputed + v.recomputed;

@@ -32,6 +32,7 @@ struct Search {
     Clock::time_point opened;
     std::optional<Clock::time_point> deadline;
     int64_t generated = 0;
+    int64_t coalesced = 0;
     TreeUsage generator_usage;
     TreeUsage verifier_usage;
     // Operations on one token: 2 x parameters (Snell et al. 2024, section 7).
@@ -79,6 +80,10 @@ struct Step {
     int32_t cursors = 0;            // branches that will write their next step from here
     int32_t writing = 0;            // branches that are writing it now
     int32_t unscored_children = 0;  // steps below that a likelihood verifier has not read
+
+    // Its tokens in the generator's forest; not for given steps.
+    std::vector<Token> tokens() const { return node.path_below(parent->place->node.id()); }
+    int64_t n_tokens() const { return node->end() - parent->place->node->end(); }
 
     Step() = default;
     Step(const Step &) = delete;

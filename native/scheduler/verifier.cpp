@@ -93,8 +93,7 @@ void Verifier::begin_context(Step & context) {
 }
 
 std::vector<Token> Verifier::tokens_of(const Step & step) const {
-    std::vector<Token> tokens =
-        same_vocabulary_ ? step.node->tokens : lane_->model->tokenize(step.text, TextKind::plain);
+    std::vector<Token> tokens = same_vocabulary_ ? step.tokens() : lane_->model->tokenize(step.text, TextKind::plain);
     if (reading_.kind == Reading::Kind::tag) tokens.push_back(reading_.tag);
     return tokens;
 }
@@ -177,7 +176,8 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
             if (at->given) {
                 search.committed.verifier += size(at->text, 0, TextKind::context);
             } else {
-                search.committed.verifier += size(at->text, at->node->size(), TextKind::plain) + tag;
+                search.committed.verifier +=
+                    size(at->text, static_cast<uint32_t>(at->n_tokens()), TextKind::plain) + tag;
             }
         }
         if (at->verifier_node) add_node(search, at->verifier_node.id(), at->verifier_node->size());

@@ -22,6 +22,14 @@ public:
         if (id_ != no_node) forest_->release(id_);
     }
 
+    // Another reference on the same node.
+    NodeRef share() const {
+        ++(*forest_)[id_].refs;
+        return {*forest_, id_};
+    }
+    // The tokens from below `above`, one of its ancestors, to its own last one.
+    std::vector<Token> path_below(NodeId above) const { return forest_->path(above, id_); }
+
     explicit operator bool() const { return id_ != no_node; }
     NodeId id() const { return id_; }
     Node & operator*() const { return (*forest_)[id_]; }

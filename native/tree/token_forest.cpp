@@ -77,6 +77,16 @@ void TokenForest::destroy(NodeId id) {
     free_nodes_.push_back(id);
 }
 
+std::vector<Token> TokenForest::path(NodeId above, NodeId node) const {
+    std::vector<Token> tokens(static_cast<size_t>(nodes_[node].end() - nodes_[above].end()));
+    auto end = tokens.end();
+    for (; node != above; node = nodes_[node].parent) {
+        end -= static_cast<std::ptrdiff_t>(nodes_[node].tokens.size());
+        std::copy(nodes_[node].tokens.begin(), nodes_[node].tokens.end(), end);
+    }
+    return tokens;
+}
+
 // ---- leases ----
 
 // `seq` covers `from` and its ancestors, down from but not including `above`.

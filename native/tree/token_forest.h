@@ -101,6 +101,9 @@ public:
     Node & operator[](NodeId node) { return nodes_[node]; }
     const Node & operator[](NodeId node) const { return nodes_[node]; }
 
+    // The tokens below `above` down to the last one of `node`.
+    std::vector<Token> path(NodeId above, NodeId node) const;
+
     // Puts what `target` owes up to `upto` of its tokens, and what its ancestors owe, into the batch.
     Planned plan(NodeId target, uint32_t upto, uint64_t age, Batch & batch);
     // After a good decode: the batch's tokens are in the cache.

@@ -2,16 +2,27 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { checkPolicy, type Policy } from "../../lib/scheduler/policy.js";
-import { easy, modelFlags, models, thinktree, unlessModels } from "./thinktree.js";
+import { easy, ended, modelFlags, models, start, thinktree, unlessModels, type Ended } from "./thinktree.js";
 
 const folder = mkdtempSync(join(tmpdir(), "thinktree-calibrate-"));
 const file = (name: string) => join(folder, name);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const read = (path: string) => checkPolicy(JSON.parse(readFileSync(path, "utf8")));
+const text = (path: string) => (existsSync(path) ? readFileSync(path, "utf8") : "");
+
+/** The signal comes when the journal has some records, and long before it has all. */
+async function interrupted(args: readonly string[], signal: NodeJS.Signals, journal: string): Promise<Ended> {
+  const child = start(args);
+  const end = ended(child);
+  while (text(journal).split("\n").length < 6 && child.exitCode === null) await setTimeout(20);
+  child.kill(signal);
+  return end;
+}
 
 describe.skipIf(unlessModels.skip)("thinktree calibrate (needs models/)", () => {
   const questions = ["--questions", models?.heldOut ?? ""];
@@ -51,6 +62,24 @@ describe.skipIf(unlessModels.skip)("thinktree calibrate (needs models/)", () => 
     expect((await solve(file("other.json"), "--force-policy", ...modelFlags)).code).toBe(0);
   });
 
+  it("after Ctrl-C says what is kept and how to go on, and goes on", async () => {
+    const [out, journal] = [file("broken.json"), file("broken.journal")];
+    const flags = ["--limit", "16", "--budgets", "1,8", "--out", out, "--journal", journal];
+    const command = ["calibrate", ...questions, ...modelFlags, ...flags];
+    const { code, stdout, stderr } = await interrupted(command, "SIGINT", journal);
+    expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
+    const [, done] = /^thinktree: stopped; (\d+) of \d+ runs are done and kept in .*broken\.journal: the same/.exec(
+      stderr,
+    )!;
+    const kept = text(journal);
+    expect(kept.trimEnd().split("\n")).toHaveLength(Number(done) + 1);
+    expect(existsSync(out)).toBe(false);
+
+    expect(await thinktree(command)).toMatchObject({ code: 0, stderr: "" });
+    expect(read(out).calibration).toMatchObject({ questions: 16, samples: 8 });
+    expect(text(journal).startsWith(kept)).toBe(true);
+  });
+
   it.each([
     [["--bins", "0.5,0.4,1"], /rising edges/],
     [["--budgets", "0"], /whole number from 1/],
@@ -80,14 +109,36 @@ describe("the embedded models", () => {
 });
 
 describe("thinktree reproduce", () => {
-  it("writes one page with every figure and finding, and cleans up", { timeout: 300_000 }, async () => {
-    const { code, stdout, stderr } = await thinktree(["reproduce", "--limit", "10", "--out", file("report.html")]);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    expect(stdout).toMatch(/reproduced|unclear here/);
-    const page = readFileSync(file("report.html"), "utf8");
-    for (const id of ["search-methods", "by-difficulty", "compute-optimal", "revisions", "flops-matched", "tree-beam"])
-      expect(page).toContain(`id="${id}"`);
-    expect(page).not.toMatch(/<(?:script|link|img)[^>]+(?:src|href)="https?:/);
-    expect(existsSync(`${file("report.html")}.work`)).toBe(false);
-  });
+  it(
+    "after a signal goes on; writes one page with every figure and finding, and cleans up",
+    {
+      timeout: 300_000,
+    },
+    async () => {
+      const work = `${file("report.html")}.work`;
+      const command = ["reproduce", "--limit", "10", "--out", file("report.html")];
+      const stopped = await interrupted(command, "SIGTERM", join(work, "search.jsonl"));
+      expect(stopped).toMatchObject({ code: 143, stdout: "" });
+      expect(stopped.stderr).toMatch(
+        /^thinktree: stopped; what is done is kept in .*report\.html\.work: the same command/,
+      );
+      expect(existsSync(work)).toBe(true);
+
+      const { code, stdout, stderr } = await thinktree(command);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(/reproduced|unclear here/);
+      const page = readFileSync(file("report.html"), "utf8");
+      for (const id of [
+        "search-methods",
+        "by-difficulty",
+        "compute-optimal",
+        "revisions",
+        "flops-matched",
+        "tree-beam",
+      ])
+        expect(page).toContain(`id="${id}"`);
+      expect(page).not.toMatch(/<(?:script|link|img)[^>]+(?:src|href)="https?:/);
+      expect(existsSync(work)).toBe(false);
+    },
+  );
 });

@@ -151,7 +151,14 @@ describe("mistakes", () => {
 describe("the page", () => {
   const paper = { columns: 80, colors: picocolors.createColors(false) };
   const cost = {
-    ...{ generations: 2, promptTokens: 81, generatedTokens: 1264.4, verifierPromptTokens: 81, verifierTokens: 1128 },
+    ...{
+      generations: 2,
+      promptTokens: 81,
+      generatedTokens: 1264.4,
+      coalescedTokens: 0,
+      verifierPromptTokens: 81,
+      verifierTokens: 1128,
+    },
     ...{ flops: 5217618432, milliseconds: 1231 },
   };
   const accuracy = { mean: 0.635, low: 0.565, high: 0.7 };

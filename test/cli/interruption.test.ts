@@ -2,7 +2,8 @@
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Interruption } from "../../lib/cli/interruption.js";
+import { failureOf } from "../../lib/cli/failures.js";
+import { Interrupted, Interruption } from "../../lib/cli/interruption.js";
 import { easy, ended, long, modelFlags, models, start, unlessModels, type Ended } from "./thinktree.js";
 
 /** A search too large to end by itself before the signal comes. */
@@ -71,7 +72,7 @@ function listening(child: ReturnType<typeof start>): Promise<unknown> {
 
 describe("Interruption", () => {
   afterEach(() => {
-    process.removeAllListeners("SIGTERM");
+    for (const signal of ["SIGINT", "SIGTERM"]) process.removeAllListeners(signal);
     vi.restoreAllMocks();
   });
 
@@ -87,6 +88,26 @@ describe("Interruption", () => {
       expect(exit).toHaveBeenCalledWith(143);
     });
     expect(interruption.exitCode).toBe(143);
+  });
+
+  const kept = () => "3 of 4 are kept in a file";
+
+  it("tells what is kept, however the work says that it was ended", async () => {
+    const interruption = new Interruption();
+    const ending = interruption.duringKeptWork(kept, async (stop) => {
+      process.emit("SIGINT");
+      stop.throwIfAborted();
+    });
+    const error: unknown = await ending.catch((error: unknown) => error);
+    expect(error).toBeInstanceOf(Interrupted);
+    const line = "stopped; 3 of 4 are kept in a file: the same command goes on from there";
+    expect(failureOf(error)).toEqual({ line, exitCode: 130 });
+  });
+
+  it("leaves alone what ends by itself", async () => {
+    const interruption = new Interruption();
+    const broken = new Error("broken");
+    await expect(interruption.duringKeptWork(kept, () => Promise.reject(broken))).rejects.toBe(broken);
   });
 });
 

@@ -49,6 +49,7 @@ const answerJson = z.strictObject({
   ledger: z.strictObject({
     promptTokens: count,
     generatedTokens: count,
+    coalescedTokens: count,
     verifierPromptTokens: count,
     verifierTokens: count,
     recomputedTokens: count,

@@ -22,7 +22,14 @@ const questions: Question[] = Array.from({ length: 20 }, (_, i) => ({
 }));
 
 const ledger: Answer["ledger"] = {
-  ...{ promptTokens: 10, generatedTokens: 400, verifierPromptTokens: 12, verifierTokens: 300, recomputedTokens: 0 },
+  ...{
+    promptTokens: 10,
+    generatedTokens: 400,
+    coalescedTokens: 0,
+    verifierPromptTokens: 12,
+    verifierTokens: 300,
+    recomputedTokens: 0,
+  },
   ...{ kvCellsPeak: 1, verifierKvCellsPeak: 1, treeTokensPeak: 1, milliseconds: 8, flops: 1_000 },
 };
 const model = { parameters: 100, vocabulary: 1, positions: 1, recipe: {} };
@@ -92,7 +99,7 @@ describe("evaluate", () => {
     expect(found.questions).toBe(20);
     expect(found.cost).toEqual({
       ...{ generations: 4, promptTokens: 10, generatedTokens: 400, verifierPromptTokens: 12, verifierTokens: 300 },
-      ...{ flops: 1_000, milliseconds: 8 },
+      ...{ coalescedTokens: 0, flops: 1_000, milliseconds: 8 },
     });
     expect(found.curve).toEqual([]);
     expect(found.records.map(({ id }) => id)).toEqual(questions.map(({ id }) => id));
@@ -116,7 +123,7 @@ describe("evaluate", () => {
     expect(means("majority")[2]).toBe(0.5);
     expect(points("best-of-n")[1]!.cost).toEqual({
       ...{ generations: 2, promptTokens: 10, generatedTokens: 200, verifierPromptTokens: 12, verifierTokens: 150 },
-      ...{ flops: 2 * 100 * (10 + 200 + 12 + 150), milliseconds: 4 },
+      ...{ coalescedTokens: 0, flops: 2 * 100 * (10 + 200 + 12 + 150), milliseconds: 4 },
     });
     expect(points("majority")[0]!.cost).toMatchObject({
       generatedTokens: 100,

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 
 import { beamSearch, bestOfN, Engine, majorityVote, revisions, type LoadOptions, type Tree } from "../../lib/index.js";
+import { sharingOf, tokensOf } from "../../lib/evaluation/sharing.js";
 import { defaultPolicy } from "../../lib/scheduler/default-policy.js";
 
 const model = (name: string) => fileURLToPath(new URL(`../../models/${name}.gguf`, import.meta.url));
@@ -72,7 +73,37 @@ test("a tag verifier decodes the steps and their tags, and nothing else", async 
   const { candidates, ledger } = await engine.solve(heldOut[1]!.question, { strategy: bestOfN({ n: 8 }), seed: 1 });
   const steps = candidates.flatMap((candidate) => candidate.steps);
   for (const { score } of steps) expect(score).toSatisfy((p: number) => p > 0 && p < 1);
-  expect(ledger.verifierTokens).toBe(steps.reduce((sum, { tokens }) => sum + tokens + 1, 0));
+  // What several solutions begin with is one step of theirs.
+  const different = new Map(
+    candidates.flatMap(({ steps }) =>
+      steps.map(({ tokens }, i) => [JSON.stringify(steps.slice(0, i + 1).map(({ text }) => text)), tokens] as const),
+    ),
+  );
+  expect(ledger.verifierTokens).toBe([...different.values()].reduce((sum, tokens) => sum + tokens + 1, 0));
+});
+
+test("what samples write alike is written once, and fewer of them cost what the sharing says", async () => {
+  await load();
+  const asked = heldOut.slice(0, 12);
+  const sample = (n: number) =>
+    Promise.all(asked.map(({ question }, seed) => engine.solve(question, { strategy: bestOfN({ n }), seed: n + seed })));
+  const [few, many] = [await sample(8), await sample(64)];
+  const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+  for (const { candidates, ledger } of many) {
+    expect(candidates).toHaveLength(64);
+    const drawn = total(candidates.flatMap(({ steps }) => steps.map(({ tokens }) => tokens)));
+    expect(ledger.generatedTokens + ledger.coalescedTokens).toBe(drawn);
+    expect(ledger.treeTokensPeak).toBeLessThanOrEqual(ledger.promptTokens + ledger.generatedTokens);
+  }
+  const written = total(many.map(({ ledger }) => ledger.generatedTokens));
+  const sharings = many.map(({ candidates, generations, ledger }) => sharingOf(candidates, generations, ledger));
+  expect(total(sharings.map((sharing) => tokensOf(sharing, 64)))).toBeCloseTo(written, 6);
+  expect(total(many.map(({ ledger }) => ledger.coalescedTokens))).toBeGreaterThan(written);
+  // Other samples of the same questions: within a fifth, by chance.
+  const ratio =
+    total(sharings.map((sharing) => tokensOf(sharing, 8))) / total(few.map(({ ledger }) => ledger.generatedTokens));
+  expect(ratio).toBeGreaterThan(0.8);
+  expect(ratio).toBeLessThan(1.2);
 });
 
 test("the reviser solves questions in chains that grow on one branch", async () => {

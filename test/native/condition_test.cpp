@@ -2,29 +2,11 @@
 // the words cost one prefill, and lengths and positions are kept.
 #include <random>
 
-#include "driver.h"
-#include "naive.h"
+#include "scored.h"
 
 namespace {
 
 using namespace thinktree;
-
-const Reading tag{Reading::Kind::tag, fake_tag_token, '+', '-'};
-
-std::vector<double> naive_scores(const NaiveBranch & alone, NaiveModel & verifier, const std::string & prompt,
-                                 const Reading & reading, bool sees_context) {
-    return reading.kind == Reading::Kind::tag
-               ? alone.tags(verifier, prompt, reading.tag, reading.positive, reading.negative, sees_context)
-               : alone.likelihoods(verifier, prompt, verifier.model().n_vocab() == FakeOptions{}.vocab, sees_context);
-}
-
-void check_scores(const Completion & completion, const std::vector<double> & expected) {
-    CHECK(completion.error == ErrorCode::none);
-    CHECK_EQ(completion.scores.size(), expected.size());
-    for (size_t i = 0; i < std::min(expected.size(), completion.scores.size()); ++i) {
-        if (!same(completion.scores[i], expected[i])) CHECK_EQ(completion.scores[i], expected[i]);
-    }
-}
 
 TEST(a_conditioned_branch_is_written_as_if_its_context_were_its_prompt) {
     Driver driver;
@@ -34,12 +16,13 @@ TEST(a_conditioned_branch_is_written_as_if_its_context_were_its_prompt) {
     NaiveBranch alone = NaiveBranch::root(naive, "12+30=", 5).fork(0);
     CHECK(driver.wait(driver.extend(attempt, 99)).reason == FinishReason::end);
     alone.extend(naive, 99, {});
-    int64_t tokens = static_cast<int64_t>(alone.path.size()), generated = alone.sampled();
+    int64_t drawn = alone.sampled();
 
     const BranchId context = driver.condition(attempt, "again: ");
     const NaiveBranch conditioned = alone.condition(0, "again: ");
     const auto branches = driver.fork(context, 6);
     std::vector<RequestId> requests;
+    std::vector<NaiveBranch> written;
     for (const BranchId branch : branches) requests.push_back(driver.extend(branch, 99));
     for (uint32_t i = 0; i < branches.size(); ++i) {
         NaiveBranch revised = conditioned.fork(i);
@@ -48,13 +31,13 @@ TEST(a_conditioned_branch_is_written_as_if_its_context_were_its_prompt) {
         CHECK(completion.reason == FinishReason::end);
         CHECK_EQ(text_of(completion), revised.text());
         CHECK_EQ(completion.steps.size(), revised.steps.size());
-        generated += revised.sampled();
-        tokens += static_cast<int64_t>(revised.path.size() - conditioned.path.size());
+        drawn += revised.sampled();
+        written.push_back(revised);
     }
-    tokens += 7;
+    const int64_t tokens = distinct_tokens(written);
     const Ledger ledger = driver.ledger(opened.search);
     CHECK_EQ(ledger.prompt_tokens, 6 + 7);  // once, for all its forks
-    CHECK_EQ(ledger.generated_tokens, generated);
+    CHECK_EQ(ledger.generated_tokens + ledger.coalesced_tokens, drawn);
     CHECK_EQ(ledger.recomputed_tokens, 0);
     CHECK_EQ(ledger.tree_tokens_peak, tokens);
     CHECK_EQ(ledger.kv_cells_peak, tokens);
@@ -87,62 +70,42 @@ TEST(releasing_the_attempt_leaves_what_goes_on_from_it) {
     CHECK_EQ(driver.ledger(opened.search).prompt_tokens, 7 + 4 * 4);  // the fifth was never extended
 }
 
-// Trees of attempts, grown, conditioned, forked and scored in random order, each followed by its naive twin.
+// Trees of attempts, grown, conditioned, forked and scored in random order, each with its naive twin.
 void grow_at_random(uint64_t seed, const Reading & reading, bool sees_context, bool tight) {
-    NaiveModel naive;
-    NaiveModel verifier;
-    Driver::Setup setup;
-    setup.with_verifier = true;
-    setup.reading = reading;
+    Driver::Setup setup = with_verifier(reading);
     if (tight) {
         setup.generator.cells = setup.verifier.cells = 230;
         setup.generator.positions = setup.verifier.positions = 220;
         setup.generator.sequences = setup.verifier.sequences = 3;
         setup.generator.batch = setup.verifier.batch = 24;
     }
-    Driver driver(setup);
+    Twins twins(setup, seed, sees_context);
     std::mt19937_64 random(seed);
-    const auto opened = driver.open("grow", seed, [&](OpenSearch & c) { c.verifier_sees_context = sees_context; });
-    struct Twin {
-        BranchId id;
-        NaiveBranch alone;
-        uint32_t forks = 0;
-    };
-    std::vector<Twin> twins{{opened.root, NaiveBranch::root(naive, "grow", seed)}};
-    std::vector<std::pair<RequestId, std::vector<double>>> pending;
     for (int i = 0; i < 80; ++i) {
         const size_t at = random() % twins.size();
         const auto dice = random() % 12;
         if (dice < 2 && twins.size() < 12) {
-            const BranchId id = driver.fork(twins[at].id, 1)[0];
-            twins.push_back({id, twins[at].alone.fork(twins[at].forks++)});
-        } else if (dice < 4 && twins.size() < 12 && twins[at].alone.attempts.size() < 3) {
-            const std::string text(random() % 4 * 2, ':');  // sometimes none
-            const BranchId id = driver.condition(twins[at].id, text);
-            twins.push_back({id, twins[at].alone.condition(twins[at].forks++, text)});
-        } else if (dice < 8 && twins[at].alone.steps.size() < 5 && twins[at].alone.path.size() < 150) {
+            twins.fork(at);
+        } else if (dice < 4 && twins.size() < 12 && twins[at].attempts.size() < 3) {
+            twins.condition(at, std::string(random() % 4 * 2, ':'));  // sometimes none
+        } else if (dice < 8 && twins[at].steps.size() < 5 && twins[at].path.size() < 150) {
             const uint32_t steps = 1 + static_cast<uint32_t>(random() % 2);
-            const Completion completion = driver.wait(driver.extend(twins[at].id, steps, random() % 3 == 0));
-            const std::string before = twins[at].alone.text();
-            twins[at].alone.extend(naive, steps, {});
-            CHECK_EQ(before + text_of(completion), twins[at].alone.text());
+            twins.extend(at, steps, random() % 3 == 0);
         } else if (dice < 9 && twins.size() > 2) {
-            driver.release(twins[at].id);
-            twins.erase(twins.begin() + static_cast<std::ptrdiff_t>(at));
+            twins.release(at);
         } else {
-            pending.emplace_back(driver.score(twins[at].id),
-                                 naive_scores(twins[at].alone, verifier, "grow?", reading, sees_context));
+            twins.score(at);
         }
     }
-    for (const auto & [request, expected] : pending) check_scores(driver.wait(request), expected);
-    const Ledger ledger = driver.ledger(opened.search);
-    CHECK_EQ(ledger.flops, 2000.0 * static_cast<double>(driver.probe->rows + driver.verifier_probe->rows));
+    twins.check_all_scores();
+    const Ledger ledger = twins.ledger();
+    CHECK_EQ(ledger.flops, 2000.0 * static_cast<double>(twins.driver.probe->rows + twins.driver.verifier_probe->rows));
     CHECK(tight || ledger.kv_cells_peak <= ledger.tree_tokens_peak);
 }
 
 TEST(texts_and_scores_are_those_of_each_path_alone) {
     for (uint64_t seed = 0; seed < 48; ++seed) {
-        grow_at_random(seed, seed % 3 == 2 ? tag : Reading{}, seed % 2 == 0, seed % 4 >= 2);
+        grow_at_random(seed, seed % 3 == 2 ? fake_tag_reading : Reading{}, seed % 2 == 0, seed % 4 >= 2);
     }
 }
 
@@ -150,13 +113,8 @@ TEST(texts_and_scores_are_those_of_each_path_alone) {
 // tokens costs it one decode.
 TEST(a_verifier_sees_the_context_only_if_it_is_to) {
     for (const bool sees_context : {false, true}) {
-        for (const auto & [reading, vocab] :
-             {std::pair{Reading{}, 260}, std::pair{Reading{}, 300}, std::pair{tag, 260}, std::pair{tag, 300}}) {
-            Driver::Setup setup;
-            setup.with_verifier = true;
-            setup.reading = reading;
-            setup.verifier.vocab = vocab;
-            Driver driver(setup);
+        for (const auto & [reading, vocab] : all_readings) {
+            Driver driver(with_verifier(reading, vocab));
             NaiveModel naive;
             NaiveModel verifier({.vocab = vocab});
             const auto opened =
@@ -214,8 +172,7 @@ TEST(a_length_is_that_of_one_solution) {
 }
 
 TEST(a_context_that_does_not_fit_is_a_length_and_is_not_decoded) {
-    Driver::Setup setup;
-    setup.with_verifier = true;
+    Driver::Setup setup = with_verifier();
     setup.generator.positions = setup.generator.cells = 24;
     for (const bool sees_context : {false, true}) {
         setup.verifier.positions = 14;
@@ -255,10 +212,7 @@ TEST(a_stop_string_is_not_read_on) {
 
 // An attempt that the stop string leaves no text of is nothing to the verifier, and what follows it still is.
 TEST(a_context_after_an_empty_attempt_is_scored) {
-    Driver::Setup setup;
-    setup.with_verifier = true;
-    setup.verifier.vocab = 300;
-    Driver driver(setup);
+    Driver driver(with_verifier({}, 300));
     NaiveModel verifier({.vocab = 300});
     const auto opened = driver.open("p", 1, [](OpenSearch & c) {
         c.verifier_sees_context = true;

@@ -2,15 +2,13 @@
 // is done.
 #include <random>
 
-#include "driver.h"
-#include "naive.h"
+#include "scored.h"
 
 namespace {
 
 using namespace thinktree;
 
 constexpr double token_flops = 2000;  // of either fake model
-const Reading tag{Reading::Kind::tag, fake_tag_token, '+', '-'};
 
 TEST(a_cap_below_the_prompts_own_cost_ends_the_first_extend_at_once) {
     for (const double tokens : {0.0, 1.0, 5.999}) {
@@ -55,46 +53,38 @@ TEST(a_cap_is_spent_to_the_token_without_a_verifier) {
 // An extend that asks for scores leaves enough to score all that it wrote.
 TEST(what_is_to_be_scored_is_paid_for_before_more_is_written) {
     int ended_by_budget = 0;
-    for (const auto & reading : {Reading{}, tag}) {
-        for (const int32_t vocab : {260, 300}) {
-            for (int64_t tokens = 5; tokens < 160; tokens += 7) {
-                Driver::Setup setup;
-                setup.with_verifier = true;
-                setup.reading = reading;
-                setup.verifier.vocab = vocab;
-                Driver driver(setup);
-                const auto opened = driver.open("prompt", 4, [&](OpenSearch & c) {
-                    c.flops_budget = static_cast<double>(tokens) * token_flops;
-                    c.verifier_sees_context = tokens % 2 == 0;
-                });
-                std::vector<BranchId> branches = driver.fork(opened.root, 3);
-                for (const bool again : {false, true}) {
-                    std::vector<RequestId> requests;
-                    for (BranchId & branch : branches) {
-                        if (again) branch = driver.condition(branch, "again:");
-                        requests.push_back(driver.extend(branch, 99, true));
-                    }
-                    for (size_t i = 0; i < branches.size(); ++i) {
-                        const Completion completion = driver.wait(requests[i]);
-                        CHECK(completion.error == ErrorCode::none);
-                        ended_by_budget += completion.reason == FinishReason::budget;
-                        const Completion scored = driver.wait(driver.score(branches[i]));
-                        CHECK_EQ(scored.scores.size(), completion.steps.size());
-                        for (const double score : scored.scores) CHECK(!std::isnan(score));
-                    }
+    for (const auto & [reading, vocab] : all_readings) {
+        for (int64_t tokens = 5; tokens < 160; tokens += 7) {
+            Driver driver(with_verifier(reading, vocab));
+            const auto opened = driver.open("prompt", 4, [&](OpenSearch & c) {
+                c.flops_budget = static_cast<double>(tokens) * token_flops;
+                c.verifier_sees_context = tokens % 2 == 0;
+            });
+            std::vector<BranchId> branches = driver.fork(opened.root, 3);
+            for (const bool again : {false, true}) {
+                std::vector<RequestId> requests;
+                for (BranchId & branch : branches) {
+                    if (again) branch = driver.condition(branch, "again:");
+                    requests.push_back(driver.extend(branch, 99, true));
                 }
-                const double flops = driver.ledger(opened.search).flops;
-                CHECK(flops <= static_cast<double>(tokens) * token_flops);
+                for (size_t i = 0; i < branches.size(); ++i) {
+                    const Completion completion = driver.wait(requests[i]);
+                    CHECK(completion.error == ErrorCode::none);
+                    ended_by_budget += completion.reason == FinishReason::budget;
+                    const Completion scored = driver.wait(driver.score(branches[i]));
+                    CHECK_EQ(scored.scores.size(), completion.steps.size());
+                    for (const double score : scored.scores) CHECK(!std::isnan(score));
+                }
             }
+            const double flops = driver.ledger(opened.search).flops;
+            CHECK(flops <= static_cast<double>(tokens) * token_flops);
         }
     }
     CHECK(ended_by_budget > 50);
 }
 
 TEST(scores_that_no_longer_fit_stay_unscored) {
-    Driver::Setup setup;
-    setup.with_verifier = true;
-    Driver driver(setup);
+    Driver driver(with_verifier());
     const auto opened = driver.open("prompt", 4, [&](OpenSearch & c) { c.flops_budget = 30 * token_flops; });
     const Completion completion = driver.wait(driver.extend(opened.root, 99));  // scores are not asked for
     CHECK(!completion.steps.empty());
@@ -112,7 +102,7 @@ void spend_at_random(uint64_t seed) {
     std::mt19937_64 random(seed);
     Driver::Setup setup;
     setup.with_verifier = random() % 4 != 0;
-    if (random() % 2) setup.reading = tag;
+    if (random() % 2) setup.reading = fake_tag_reading;
     setup.verifier.vocab = random() % 2 ? 260 : 300;
     if (random() % 2) {
         setup.generator.cells = setup.verifier.cells = 90;
@@ -148,7 +138,9 @@ void spend_at_random(uint64_t seed) {
         const auto dice = random() % 20;
         if (dice < 8) {
             const bool score = setup.with_verifier && random() % 2;
-            requests.push_back(driver.extend(branch, 1 + random() % 4, score));
+            SamplerOptions sampler;
+            sampler.temperature = random() % 2 ? 0.2f : 1.0f;  // many that draw alike, or few
+            requests.push_back(driver.extend(branch, 1 + random() % 4, score, sampler));
         } else if (dice < 12) {
             branches.push_back(driver.fork(branch, 1)[0]);
         } else if (dice < 14) {

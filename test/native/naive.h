@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -156,5 +157,16 @@ struct NaiveBranch {
         return scores;
     }
 };
+
+// Tokens that are different, or stand at different places, on any of the branches' paths.
+inline int64_t distinct_tokens(const std::vector<NaiveBranch> & branches) {
+    std::set<std::vector<Token>> paths;
+    for (const NaiveBranch & branch : branches) {
+        for (size_t n = 1; n <= branch.path.size(); ++n) {
+            paths.emplace(branch.path.begin(), branch.path.begin() + static_cast<std::ptrdiff_t>(n));
+        }
+    }
+    return static_cast<int64_t>(paths.size());
+}
 
 }  // namespace thinktree

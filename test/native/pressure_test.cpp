@@ -109,13 +109,16 @@ TEST(branches_that_take_room_from_each_other_come_to_an_end) {
         for (uint64_t s = 0; s < 3; ++s) {
             branches.push_back(driver.open(std::string(2 + random() % 24, static_cast<char>('a' + s)), seed).root);
         }
+        SamplerOptions sampler;
+        sampler.temperature = seed % 4 < 2 ? 0.2f : 1.0f;
         for (int i = 0; i < 12; ++i) {
             const BranchId at = branches[random() % branches.size()];
             branches.push_back(random() % 2 ? driver.fork(at, 1)[0]
                                             : driver.condition(at, std::string(random() % 12, ';')));
-            if (random() % 3 == 0) requests.push_back(driver.extend(at, 1 + random() % 4, setup.with_verifier));
+            if (random() % 3 == 0)
+                requests.push_back(driver.extend(at, 1 + random() % 4, setup.with_verifier, sampler));
         }
-        for (const BranchId branch : branches) requests.push_back(driver.extend(branch, 9));
+        for (const BranchId branch : branches) requests.push_back(driver.extend(branch, 9, false, sampler));
         for (const RequestId request : requests) driver.wait(request, 20);
     }
 }
@@ -159,7 +162,7 @@ TEST(a_fault_under_pressure_stops_nobody) {
 }
 
 TEST(random_work_in_a_small_cache_always_ends) {
-    for (uint64_t seed = 0; seed < 12; ++seed) {
+    for (uint64_t seed = 0; seed < 24; ++seed) {
         std::mt19937_64 random(seed);
         Driver::Setup setup;
         setup.with_verifier = true;
@@ -172,8 +175,10 @@ TEST(random_work_in_a_small_cache_always_ends) {
         for (int i = 0; i < 250; ++i) {
             const BranchId branch = branches[random() % branches.size()];
             const auto dice = random() % 20;
+            SamplerOptions sampler;
+            sampler.temperature = seed % 2 ? 0.2f : 1.0f;  // many that draw alike, or few
             if (dice < 8)
-                requests.push_back(driver.extend(branch, 1 + random() % 2, random() % 2));
+                requests.push_back(driver.extend(branch, 1 + random() % 2, random() % 2, sampler));
             else if (dice < 12)
                 branches.push_back(driver.fork(branch, 1)[0]);
             else if (dice < 14)

@@ -18,7 +18,8 @@ TEST(branches_are_written_as_if_each_were_alone) {
     const auto branches = driver.fork(opened.root, 12);
     std::vector<RequestId> requests;
     for (const BranchId branch : branches) requests.push_back(driver.extend(branch, 99));
-    int64_t sampled = 0, distinct = 6;
+    int64_t sampled = 0;
+    std::vector<NaiveBranch> written;
     for (uint32_t i = 0; i < branches.size(); ++i) {
         NaiveBranch alone = root.fork(i);
         alone.extend(naive, 99, {});
@@ -32,11 +33,12 @@ TEST(branches_are_written_as_if_each_were_alone) {
             CHECK(same(completion.steps[s].log_probability, alone.steps[s].log_probability));
         }
         sampled += alone.sampled();
-        distinct += static_cast<int64_t>(alone.path.size()) - 6;
+        written.push_back(alone);
     }
+    const int64_t distinct = distinct_tokens(written);
     const Ledger ledger = driver.ledger(opened.search);
     CHECK_EQ(ledger.prompt_tokens, 6);
-    CHECK_EQ(ledger.generated_tokens, sampled);
+    CHECK_EQ(ledger.generated_tokens + ledger.coalesced_tokens, sampled);
     CHECK_EQ(ledger.recomputed_tokens, 0);
     CHECK_EQ(ledger.tree_tokens_peak, distinct);
     CHECK_EQ(ledger.kv_cells_peak, distinct);  // each ended on the end token, which needs the logits of its last
@@ -50,7 +52,7 @@ TEST(forking_between_steps_costs_no_tokens) {
     NaiveModel naive;
     const auto opened = driver.open("prompt", 1);
     std::vector<std::pair<BranchId, NaiveBranch>> beam{{opened.root, NaiveBranch::root(naive, "prompt", 1)}};
-    int64_t distinct = 6;
+    std::vector<NaiveBranch> written;
     for (int depth = 0; depth < 3; ++depth) {
         std::vector<std::pair<BranchId, NaiveBranch>> next;
         for (auto & [id, alone] : beam) {
@@ -60,17 +62,17 @@ TEST(forking_between_steps_costs_no_tokens) {
         std::vector<RequestId> requests;
         for (auto & [id, alone] : next) requests.push_back(driver.extend(id));
         for (size_t i = 0; i < next.size(); ++i) {
-            const size_t before = next[i].second.path.size();
             const size_t steps_before = next[i].second.steps.size();
             next[i].second.extend(naive, 1, {});
             const auto & steps = next[i].second.steps;
             CHECK(driver.wait(requests[i]).reason ==
                   (next[i].second.finished ? FinishReason::end : FinishReason::step));
             CHECK_EQ(text_of(driver.wait(requests[i])), steps.size() > steps_before ? steps.back().text : "");
-            distinct += static_cast<int64_t>(next[i].second.path.size() - before);
+            written.push_back(next[i].second);
         }
         beam = std::move(next);
     }
+    const int64_t distinct = distinct_tokens(written);
     const Ledger ledger = driver.ledger(opened.search);
     CHECK_EQ(ledger.recomputed_tokens, 0);
     CHECK_EQ(ledger.tree_tokens_peak, distinct);

@@ -2,41 +2,14 @@
 // scored, and that each token costs the verifier one decode.
 #include <random>
 
-#include "driver.h"
-#include "naive.h"
+#include "scored.h"
 
 namespace {
 
 using namespace thinktree;
 
-const Reading tag{Reading::Kind::tag, fake_tag_token, '+', '-'};
-
-Driver::Setup with_verifier(Reading reading = {}, int32_t vocab = FakeOptions{}.vocab) {
-    Driver::Setup setup;
-    setup.with_verifier = true;
-    setup.reading = reading;
-    setup.verifier.vocab = vocab;
-    return setup;
-}
-
-std::vector<double> naive_scores(const NaiveBranch & alone, NaiveModel & verifier, const std::string & prompt,
-                                 const Reading & reading) {
-    return reading.kind == Reading::Kind::tag
-               ? alone.tags(verifier, prompt, reading.tag, reading.positive, reading.negative)
-               : alone.likelihoods(verifier, prompt, verifier.model().n_vocab() == FakeOptions{}.vocab);
-}
-
-void check_scores(const Completion & completion, const std::vector<double> & expected) {
-    CHECK(completion.error == ErrorCode::none);
-    CHECK_EQ(completion.scores.size(), expected.size());
-    for (size_t i = 0; i < std::min(expected.size(), completion.scores.size()); ++i) {
-        if (!same(completion.scores[i], expected[i])) CHECK_EQ(completion.scores[i], expected[i]);
-    }
-}
-
 TEST(scores_equal_those_of_each_path_alone_and_cost_each_token_once) {
-    for (const auto & [reading, vocab] :
-         {std::pair{Reading{}, 260}, std::pair{Reading{}, 300}, std::pair{tag, 260}, std::pair{tag, 300}}) {
+    for (const auto & [reading, vocab] : all_readings) {
         Driver driver(with_verifier(reading, vocab));
         NaiveModel naive;
         NaiveModel verifier({.vocab = vocab});
@@ -69,48 +42,34 @@ TEST(scores_equal_those_of_each_path_alone_and_cost_each_token_once) {
 }
 
 // A tree grown and scored in random order: children before parents, siblings far apart, forks after scores, releases
-// in between. Each branch is followed by its naive twin.
+// in between. Each branch has its naive twin.
 TEST(scores_do_not_depend_on_the_order_of_asking) {
-    NaiveModel naive;
-    NaiveModel verifier;
     for (uint64_t seed = 0; seed < 24; ++seed) {
-        const Reading reading = seed % 3 == 2 ? tag : Reading{};
-        Driver::Setup setup = with_verifier(reading);
-        if (seed % 4 == 3) {  // with so little room that scoring parks
+        Driver::Setup setup = with_verifier(seed % 3 == 2 ? fake_tag_reading : Reading{});
+        const bool tight = seed % 4 == 3;  // so little room that scoring parks
+        if (tight) {
             setup.verifier.cells = setup.verifier.positions = 90;
             setup.verifier.sequences = 3;
         }
-        Driver driver(setup);
+        Twins twins(setup, seed);
         std::mt19937_64 random(seed);
-        const auto opened = driver.open("grow", seed);
-        struct Twin {
-            BranchId id;
-            NaiveBranch alone;
-            uint32_t forks = 0;
-        };
-        std::vector<Twin> twins{{opened.root, NaiveBranch::root(naive, "grow", seed)}};
-        std::vector<std::pair<RequestId, std::vector<double>>> pending;
         for (int i = 0; i < 60; ++i) {
             const size_t at = random() % twins.size();
             const auto dice = random() % 10;
             if (dice < 3 && twins.size() < 12) {
-                const BranchId id = driver.fork(twins[at].id, 1)[0];
-                twins.push_back({id, twins[at].alone.fork(twins[at].forks++)});
-            } else if (dice < 6 && twins[at].alone.steps.size() < 5) {
+                twins.fork(at);
+            } else if (dice < 6 && twins[at].steps.size() < 5) {
                 const uint32_t steps = 1 + static_cast<uint32_t>(random() % 2);
-                driver.wait(driver.extend(twins[at].id, steps, random() % 3 == 0));
-                twins[at].alone.extend(naive, steps, {});
+                twins.extend(at, steps, random() % 3 == 0);
             } else if (dice < 7 && twins.size() > 2) {
-                driver.release(twins[at].id);
-                twins.erase(twins.begin() + static_cast<std::ptrdiff_t>(at));
+                twins.release(at);
             } else {
-                pending.emplace_back(driver.score(twins[at].id),
-                                     naive_scores(twins[at].alone, verifier, "grow?", reading));
+                twins.score(at);
             }
         }
-        for (const auto & [request, expected] : pending) check_scores(driver.wait(request), expected);
-        const Ledger ledger = driver.ledger(opened.search);
-        CHECK(seed % 4 == 3 || driver.verifier_probe->rows == ledger.verifier_tokens + ledger.verifier_prompt_tokens);
+        twins.check_all_scores();
+        const Ledger ledger = twins.ledger();
+        CHECK(tight || twins.driver.verifier_probe->rows == ledger.verifier_tokens + ledger.verifier_prompt_tokens);
     }
 }
 

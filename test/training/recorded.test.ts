@@ -6,6 +6,7 @@
  */
 import { describe, expect, it } from "vitest";
 
+import { unshared } from "../../lib/evaluation/sharing.js";
 import { bootstrapDifference, mean } from "../../lib/evaluation/statistics.js";
 import { oracleDifficulty } from "../../lib/scheduler/difficulty.js";
 import { checkPolicy } from "../../lib/scheduler/policy.js";
@@ -16,15 +17,16 @@ import { aggregate } from "../../lib/verifiers/aggregation.js";
 import { answerExtractor } from "../../lib/verifiers/answer.js";
 import { hasRecorded, openr } from "../support/recorded.js";
 
-const options = { budgets: [1, 2, 4], tolerance: 0.01, seed: 1 };
+const options = { budgets: [1, 2, 4], tolerance: 0.01, seed: 1, temperature: 0.8 };
 const answerOf = answerExtractor();
 
 describe.skipIf(!hasRecorded)("a policy for recorded samples (needs ../shared/data/recorded)", () => {
   const records: CalibrationRecord[] = (hasRecorded ? openr() : []).map((row, i) => ({
     ...{ id: String(i), searches: [], state: null },
     samples: row.map(({ text, scores, right }) => ({
-      ...{ answer: answerOf(text), score: aggregate(scores, "mean"), right, tokens: Math.ceil(text.length / 4) },
+      ...{ answer: answerOf(text), score: aggregate(scores, "mean"), right },
     })),
+    sharing: unshared(row.map(({ text }) => Math.ceil(text.length / 4))),
   }));
   const oracle = records.map(({ samples }) => oracleDifficulty(samples.map(({ right }) => right)));
 
