@@ -43,6 +43,7 @@ OpenSearch read_open(Reader & in) {
     c.deadline_ms = in.number();
     c.max_length = in.integer();
     c.flops_budget = in.number();
+    c.account = in.id();
     c.verifier_sees_context = in.number() != 0;
     const uint32_t stops = in.id();
     c.prompt = in.string();

@@ -52,6 +52,8 @@ const OP = {
 } as const;
 const WITHOUT_LIMIT = -1;
 const UINT32 = 2 ** 32;
+/** In place of an account's id: the search's two budgets are its own. */
+export const OWN_ACCOUNT = 0;
 
 /** Commands on their way: filled during a microtask, sent as one. */
 export class CommandBuffer {
@@ -62,11 +64,12 @@ export class CommandBuffer {
     return this.numbers.length === 0;
   }
 
-  open(request: number, search: number, root: number, command: OpenCommand): void {
+  open(request: number, search: number, root: number, account: number, command: OpenCommand): void {
     const { seed, stop, verifierSeesContext = false } = command;
     const limits = [command.tokenBudget, command.deadlineMs, command.maxLength, command.flopsBudget];
     this.numbers.push(OP.open, request, search, root, Math.floor(seed / UINT32), seed % UINT32);
-    this.numbers.push(...limits.map((limit) => limit ?? WITHOUT_LIMIT), verifierSeesContext ? 1 : 0, stop.length);
+    this.numbers.push(...limits.map((limit) => limit ?? WITHOUT_LIMIT), account);
+    this.numbers.push(verifierSeesContext ? 1 : 0, stop.length);
     this.strings.push(command.prompt, command.verifierPrompt, command.delimiter, command.finalPrefix, ...stop);
   }
 

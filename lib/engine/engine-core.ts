@@ -23,8 +23,16 @@ export class EngineCore implements AsyncDisposable {
   ) {}
 
   /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
-  openTree(options: TreeOptions): Promise<Tree> {
-    return Tree.open(this.channel, options);
+  openTree(options: TreeOptions, account?: number): Promise<Tree> {
+    return Tree.open(this.channel, options, account);
+  }
+
+  /**
+   * For trees that spend one budget of tokens and flops together: that of the first which is opened with it. It lasts while
+   * one of them is open.
+   */
+  newAccount(): number {
+    return this.channel.allocateIds(1);
   }
 
   /** Where the engine's time has gone, and what it holds now. */

@@ -9,7 +9,7 @@ import { setMaxListeners } from "node:events";
 import { ThinkTreeError } from "../errors.js";
 import type { Ledger, NativeCompletion } from "./addon.js";
 import type { Channel } from "./channel.js";
-import type { OpenCommand, SamplerOptions } from "./codec.js";
+import { OWN_ACCOUNT, type OpenCommand, type SamplerOptions } from "./codec.js";
 import type { Branch, ExtendOptions, FinishReason, SearchTree, Step } from "./search-tree.js";
 
 /** Steps are shared by the branches that go through them, so that a score reaches all. */
@@ -46,10 +46,10 @@ export class Tree implements SearchTree, AsyncDisposable {
   private readonly onAbort = () => void this.close().catch(() => undefined);
 
   /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
-  static async open(channel: Channel, options: TreeOptions): Promise<Tree> {
+  static async open(channel: Channel, options: TreeOptions, account = OWN_ACCOUNT): Promise<Tree> {
     if (options.signal?.aborted) throw cancelled();
     const [search, root] = [channel.allocateIds(1), channel.allocateIds(1)];
-    await channel.request((commands, request) => commands.open(request, search, root, options));
+    await channel.request((commands, request) => commands.open(request, search, root, account, options));
     const tree = new Tree(channel, search, root, options);
     // The signal may have fired while the engine answered.
     if (options.signal?.aborted) {

@@ -24,6 +24,7 @@ import {
   membersOf,
   pointOf,
   ratios,
+  weightedName,
   type Outcomes,
   type Results,
 } from "./results.js";
@@ -46,7 +47,7 @@ function searchFigure(results: Results, command: string): BudgetFigure {
 function binsFigure(results: Results, command: string): BinsFigure {
   const shown = results.methods.filter(
     ({ budget, name }) =>
-      (budget > 1 && !/√N|lookahead|best-of-n$/.test(name)) || (name === "weighted-best-of-n" && budget > 1),
+      (budget > 1 && !/√N|lookahead|best-of-n$/.test(name)) || (name === weightedName && budget > 1),
   );
   return {
     ...{ kind: "bins", id: "by-difficulty", command, x: "generations per question" },
@@ -93,25 +94,26 @@ function ratioFigure({ revised }: Measured, results: Results, command: string): 
 
 function optimalFigure(results: Results, command: string): FrontierFigure {
   const all = membersOf(results);
-  const baselines = results.methods.filter(({ name }) => name === "weighted-best-of-n" || name === "majority");
-  const shown = [...baselines, ...results.optimal, ...results.served];
+  const baselines = results.methods.filter(({ name }) => name === weightedName || name === "majority");
+  const shown = [...baselines, ...results.unshared, ...results.optimal, ...results.served];
   return {
     ...{ kind: "frontier", id: "compute-optimal", command, x: "generated tokens per question" },
     title: "Compute-optimal against best-of-N",
     caption:
       "Compute-optimal lines: the strategy for each difficulty bin and budget, chosen on one half of the questions and " +
       "measured on the other; estimating difficulty is free, as in the paper. Served lines: engine.solve with the shipped " +
-      "policy, which was fitted on other questions; its probes and early stops count. Cf. figs. 4 and 8.",
+      "policy, which was fitted on other questions; its probes and early stops count. What samples write alike is written " +
+      "once and counts once, except on the line where nothing is shared: that is what they cost elsewhere. Cf. figs. 4 and 8.",
     panels: [{ name: "all questions", series: linesOf(shown, all, meanTokens) }],
-    reaches: reachesOf(results),
+    reaches: reachesOf(results, largestBudget(results), "unshared"),
   };
 }
 
-/** Where each line comes to the level of weighted best-of-N at its largest N. */
-export function reachesOf(results: Results): Reach[] {
-  const weighted = results.methods.filter(({ name }) => name === "weighted-best-of-n");
-  const largest = weighted.reduce((a, b) => (b.budget > a.budget ? b : a));
-  const baseline = { x: meanTokens(largest), y: mean(largest.right) };
+/** Where each line comes to the level of weighted best-of-`n`, whose samples share what they write alike, or nothing. */
+export function reachesOf(results: Results, n: number, sharing: "shared" | "unshared"): Reach[] {
+  const lines = sharing === "shared" ? results.methods : results.unshared;
+  const weighted = lines.find(({ name, budget }) => name.startsWith(weightedName) && budget === n)!;
+  const baseline = { x: meanTokens(weighted), y: mean(weighted.right) };
   const names = [...new Set([...results.optimal, ...results.served].map(({ name }) => name))];
   return names.flatMap((series) => {
     const line = [...results.optimal, ...results.served].filter(({ name }) => name === series);
@@ -122,6 +124,10 @@ export function reachesOf(results: Results): Reach[] {
     const x = meanTokens(there);
     return [{ series, x, baseline, label: `${(baseline.x / x).toFixed(1)}× fewer tokens` }];
   });
+}
+
+function largestBudget({ unshared }: Results): number {
+  return Math.max(...unshared.map(({ budget }) => budget));
 }
 
 function flopsFigure(measured: Measured, results: Results, command: string): FlopsFigure {

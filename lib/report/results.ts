@@ -4,6 +4,7 @@
  * Owns: accuracies by method, budget and bin, with intervals; the compute-optimal curves; matching FLOPs.
  * Must not know: pictures, words.
  */
+import { tokensAlone } from "../evaluation/sharing.js";
 import { bootstrap, mean, quantileBins } from "../evaluation/statistics.js";
 import { crossValidated, quantileEdges, type Looks } from "../training/fit-policy.js";
 import { lookedAt } from "../training/policy-from-records.js";
@@ -19,13 +20,15 @@ export interface Outcomes {
   readonly budget: number;
   /** The chance of a right answer to each question. */
   readonly right: readonly number[];
-  /** Generated tokens of each question. */
+  /** Generated tokens of each question; what branches write alike counts once. */
   readonly tokens: readonly number[];
 }
 
 export interface Results {
   /** Every search method at every budget. */
   readonly methods: readonly Outcomes[];
+  /** Weighted best-of-N at the cost of samples that share nothing: what it costs elsewhere. */
+  readonly unshared: readonly Outcomes[];
   /** Chosen by difficulty on the other half of the questions, by estimate: oracle, score, question. */
   readonly optimal: readonly Outcomes[];
   /** The same as `engine.solve` does it, with a policy fitted on other questions and every token counted. */
@@ -36,6 +39,7 @@ export interface Results {
 }
 
 const tolerance = 0.01;
+export const weightedName = "weighted-best-of-n";
 
 export function resultsOf({ records, served, policy }: Measured, budgets: readonly number[], seed: number): Results {
   const contenders = contendersOf(records, budgets);
@@ -55,8 +59,19 @@ export function resultsOf({ records, served, policy }: Measured, budgets: readon
           ...crossValidated(contenders, own, quantileEdges(own, bins), budget, { budgets, tolerance, seed }),
         })),
   );
+  const methods = contenders.map((one) => ({ ...one, name: nameOf(one), budget: one.generations }));
   return {
-    methods: contenders.map((contender) => ({ ...contender, name: nameOf(contender), budget: contender.generations })),
+    methods,
+    unshared: methods.flatMap(({ name, budget, right }) =>
+      name === weightedName
+        ? [
+            {
+              ...{ name: `${weightedName}, nothing shared`, budget, right },
+              tokens: records.map(({ sharing }) => tokensAlone(sharing, budget)),
+            },
+          ]
+        : [],
+    ),
     optimal,
     served: served.map(({ estimate, budget, evaluation: { records: answered } }) => ({
       name: `served, ${estimate === "question" ? "question only" : "predicted"}`,

@@ -56,3 +56,44 @@ export function affordable(budget: Budget, { generations, ledger }: Spending): n
   more(budget.milliseconds, ledger.milliseconds);
   return Math.max(0, Math.min(...left, 65_536));
 }
+
+/** One of the caps on many searches together: what is left of it, and what one more solution of each search takes. */
+export interface Purse {
+  readonly left: number;
+  readonly prices: readonly number[];
+}
+
+/** `prefill`: operations that the search's prompt has cost, which no further solution pays again. */
+type Payer = Spending & { readonly prefill: number };
+
+/** Solutions will cost what those before did, of the same search; in milliseconds, of all, since they share the machine. */
+export function pursesOf(budget: Budget, searches: readonly Payer[], elapsed: number): Purse[] {
+  const purses: Purse[] = [];
+  const add = (cap: number | undefined, spent: readonly number[], once: readonly number[] = []) => {
+    if (cap === undefined) return;
+    const price = (i: number) => (spent[i]! - (once[i] ?? 0)) / searches[i]!.generations;
+    const prices = searches.map((_, i) => Math.max(price(i), Number.MIN_VALUE));
+    purses.push({ left: cap - sum(spent), prices });
+  };
+  const generations = searches.map((search) => search.generations);
+  const each = elapsed / sum(generations);
+  add(budget.generations, generations);
+  add(
+    budget.tokens,
+    searches.map(({ ledger }) => ledger.generatedTokens),
+  );
+  add(
+    budget.flops,
+    searches.map(({ ledger }) => ledger.flops),
+    searches.map(({ prefill }) => prefill),
+  );
+  add(
+    budget.milliseconds,
+    generations.map((own) => each * own),
+  );
+  return purses;
+}
+
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -7,6 +7,7 @@
  * Source: Snell et al. 2024, sec. 3. The paper leaves the cost of estimating out; here the probes count toward the
  * budget and their solutions stay in the competition.
  */
+import { ThinkTreeError } from "../errors.js";
 import { sizeWithin, strategyByName, type Strategy } from "../strategies/index.js";
 import { usualGenerations, type Budget } from "./budget.js";
 import { agreementDifficulty, questionDifficulty, scoreDifficulty, type Estimate } from "./difficulty.js";
@@ -33,11 +34,9 @@ export async function searchOptimally(search: QuestionSearch, settings: OptimalS
   const capped = isUnlimited(budget) ? { ...budget, generations: usualGenerations } : budget;
   const bins = binsOf(policy, estimate);
 
-  let difficulty: number | null = null;
-  if (estimate === "question" && policy.questionProbe !== null)
-    difficulty = questionDifficulty(policy.questionProbe, await search.hiddenState());
-  else if (search.generations === 0)
-    await search.run(samples(Math.min(policy.probes, await atMost(search, capped)), settings));
+  let difficulty = estimate === "question" ? await guess(search, policy) : null;
+  if (difficulty === null && search.generations < policy.probes)
+    await search.run(samples(Math.min(policy.probes - search.generations, await atMost(search, capped)), settings));
 
   let stopped: StopReason | null = null;
   for (;;) {
@@ -56,6 +55,17 @@ export async function searchOptimally(search: QuestionSearch, settings: OptimalS
   }
   const bin = difficulty === null ? null : binIndex(bins, difficulty);
   return { estimate, difficulty, bin, stopped, rounds: search.rounds };
+}
+
+/** Without a sample; null if the policy has no probe, or the budget pays for no prompt. */
+async function guess(search: QuestionSearch, { questionProbe }: Policy): Promise<number | null> {
+  if (questionProbe === null) return null;
+  try {
+    return questionDifficulty(questionProbe, await search.hiddenState());
+  } catch (error) {
+    if (ThinkTreeError.isInstance(error) && error.code === "EXHAUSTED") return null;
+    throw error;
+  }
 }
 
 function difficultyOf({ independent }: QuestionSearch, estimate: "score" | "agreement"): number {

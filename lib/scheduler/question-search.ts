@@ -6,14 +6,14 @@
  */
 import type { Ledger } from "../engine/addon.js";
 import type { EngineCore } from "../engine/engine-core.js";
-import type { Tree } from "../engine/tree.js";
+import type { Tree, TreeOptions } from "../engine/tree.js";
 import { ThinkTreeError } from "../errors.js";
 import type { RoundReport, SearchContext, Strategy } from "../strategies/index.js";
 import { answerExtractor } from "../verifiers/answer.js";
 import { rankGuarded, type GuardedCandidate } from "../verifiers/guards.js";
 import { compareScores } from "../verifiers/selection.js";
 import { wholeIfAny, type Solution } from "../verifiers/solution.js";
-import { affordable, type Budget } from "./budget.js";
+import { affordable, type Budget, type Spending } from "./budget.js";
 import { aggregationOf, promptFor, recipeOf, seesAttempts } from "./recipe.js";
 import type { Answer, CheckedOptions, Decision } from "./solve-options.js";
 
@@ -31,16 +31,25 @@ export class QuestionSearch implements AsyncDisposable {
   private readonly found: Solution[] = [];
   private readonly begun = performance.now();
   private ranking: Strategy | undefined;
+  private hidden: Promise<Float32Array> | undefined;
   private closed: Promise<Ledger> | undefined;
   private readonly stopNow = () => this.tree.stop();
 
-  /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
-  static async open(engine: EngineCore, question: string, options: CheckedOptions): Promise<QuestionSearch> {
+  /**
+   * With an account the budget's tokens and flops are of all searches that have it.
+   * @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED
+   */
+  static async open(
+    engine: EngineCore,
+    question: string,
+    options: CheckedOptions,
+    account?: number,
+  ): Promise<QuestionSearch> {
     if (question.trim() === "") throw new ThinkTreeError("EMPTY_PROMPT", "the question is empty");
     const { generator, verifier } = engine.models;
     const recipe = recipeOf(generator);
     const { budget, seed, temperature, topK, topP, minP, maxLength, signal } = options;
-    const tree = await engine.openTree({
+    const tree: TreeOptions = {
       prompt: promptFor(question, recipe.promptTemplate),
       verifierPrompt: verifier === undefined ? "" : promptFor(question, recipeOf(verifier).promptTemplate),
       seed,
@@ -54,8 +63,8 @@ export class QuestionSearch implements AsyncDisposable {
       stop: recipe.stop,
       sampler: { temperature, topK, topP, minP },
       signal,
-    });
-    return new QuestionSearch(engine, tree, options);
+    };
+    return new QuestionSearch(engine, await engine.openTree(tree, account), options);
   }
 
   private constructor(
@@ -73,12 +82,17 @@ export class QuestionSearch implements AsyncDisposable {
   }
 
   hiddenState(): Promise<Float32Array> {
-    return this.tree.hiddenState();
+    return (this.hidden ??= this.tree.hiddenState());
+  }
+
+  /** What the search has cost so far. */
+  async spending(): Promise<Spending> {
+    return { generations: this.generations, ledger: await this.tree.ledger() };
   }
 
   /** Solutions that `budget` still pays for. */
   async affordable(budget: Budget): Promise<number> {
-    return affordable(budget, { generations: this.generations, ledger: await this.tree.ledger() });
+    return affordable(budget, await this.spending());
   }
 
   /** Whether solutions side by side have saved a fifth of their tokens by writing what they had in common once. */

@@ -68,23 +68,35 @@ size_t bucket_of(float logit, float top) {
 
 }  // namespace
 
-Sample Sampler::sample(std::span<const float> logits, const SamplerOptions & options, double uniform) {
-    const float top = max_of(logits);
+void Sampler::read(std::span<const float> logits, const SamplerOptions & options) {
+    logits_ = logits;
+    top_ = max_of(logits);
     block_sums_.clear();
-    const double sum = exp_sum_in_blocks(logits, top, 1.0f, &block_sums_);
-    if (!std::isfinite(top) || !std::isfinite(sum)) return {-1, 0.0f};
+    total_ = exp_sum_in_blocks(logits, top_, 1.0f, &block_sums_);
+    broken_ = !std::isfinite(top_) || !std::isfinite(total_);
+    if (broken_) return;
+    log_sum_ = static_cast<float>(std::log(total_));
 
-    const bool truncated = options.min_p > 0.0f || options.top_p < 1.0f ||
-                           (options.top_k > 0 && static_cast<size_t>(options.top_k) < logits.size());
-    Token token;
+    greedy_ = -1;
     if (!(options.temperature > 0.0f) || options.top_k == 1) {
-        token = static_cast<Token>(std::find(logits.begin(), logits.end(), top) - logits.begin());
-    } else if (truncated) {
-        token = sample_truncated(logits, top, options, uniform);
-    } else {
-        token = sample_all(logits, top, inverse(options.temperature), uniform);
+        greedy_ = static_cast<Token>(std::find(logits.begin(), logits.end(), top_) - logits.begin());
+        return;
     }
-    return {token, logits[static_cast<size_t>(token)] - top - static_cast<float>(std::log(sum))};
+    inverse_temperature_ = inverse(options.temperature);
+    truncated_ = options.min_p > 0.0f || options.top_p < 1.0f ||
+                 (options.top_k > 0 && static_cast<size_t>(options.top_k) < logits.size());
+    if (truncated_) {
+        truncate(options);
+    } else if (inverse_temperature_ != 1.0f) {
+        block_sums_.clear();
+        total_ = exp_sum_in_blocks(logits, top_, inverse_temperature_, &block_sums_);
+    }
+}
+
+Sample Sampler::draw(double uniform) const {
+    if (broken_) return {-1, 0.0f};
+    const Token token = greedy_ >= 0 ? greedy_ : truncated_ ? draw_of_candidates(uniform) : draw_of_all(uniform);
+    return {token, logits_[static_cast<size_t>(token)] - top_ - log_sum_};
 }
 
 bool Sampler::ranks_before(const Candidate & a, const Candidate & b) {
@@ -92,22 +104,15 @@ bool Sampler::ranks_before(const Candidate & a, const Candidate & b) {
 }
 
 template <typename Wanted>
-void Sampler::gather(std::span<const float> logits, size_t begin, size_t end, Wanted wanted) {
-    for (size_t i = begin; i < std::min(end, logits.size()); ++i) {
-        if (wanted(logits[i])) candidates_.push_back({static_cast<Token>(i), logits[i]});
+void Sampler::gather(size_t begin, size_t end, Wanted wanted) {
+    for (size_t i = begin; i < std::min(end, logits_.size()); ++i) {
+        if (wanted(logits_[i])) candidates_.push_back({static_cast<Token>(i), logits_[i]});
     }
 }
 
 // Inverse of the cumulative distribution: the block first, then the token in it.
-Token Sampler::sample_all(std::span<const float> logits, float top, float inverse_temperature, double uniform) {
-    double total = 0;
-    if (inverse_temperature == 1.0f) {
-        for (const double sum : block_sums_) total += sum;
-    } else {
-        block_sums_.clear();
-        total = exp_sum_in_blocks(logits, top, inverse_temperature, &block_sums_);
-    }
-    double left = uniform * total;
+Token Sampler::draw_of_all(double uniform) const {
+    double left = uniform * total_;
     size_t block = 0;
     for (size_t i = 0; i < block_sums_.size(); ++i) {
         if (block_sums_[i] <= no_share * block_size) continue;
@@ -116,10 +121,10 @@ Token Sampler::sample_all(std::span<const float> logits, float top, float invers
         left -= block_sums_[i];
     }
 
-    const size_t end = std::min(logits.size(), (block + 1) * block_size);
+    const size_t end = std::min(logits_.size(), (block + 1) * block_size);
     size_t last = block * block_size;
     for (size_t i = last; i < end; ++i) {
-        const auto weight = static_cast<double>(fast_exp((logits[i] - top) * inverse_temperature));
+        const auto weight = static_cast<double>(fast_exp((logits_[i] - top_) * inverse_temperature_));
         if (weight <= no_share) continue;
         last = i;
         if ((left -= weight) < 0) break;
@@ -127,13 +132,24 @@ Token Sampler::sample_all(std::span<const float> logits, float top, float invers
     return static_cast<Token>(last);
 }
 
+Token Sampler::draw_of_candidates(double uniform) const {
+    double left = uniform * total_;
+    Token last = candidates_.front().token;
+    for (size_t i = 0; i < candidates_.size(); ++i) {
+        if (weights_[i] <= no_share) continue;
+        last = candidates_[i].token;
+        if ((left -= weights_[i]) < 0) break;
+    }
+    return last;
+}
+
 // Leaves the k best candidates, in order. A group's largest logit stands for it: the k-th largest of those is no
 // larger than the k-th largest logit, so that only groups that reach it are looked into.
-void Sampler::keep_top_k(std::span<const float> logits, size_t k) {
+void Sampler::keep_top_k(size_t k) {
     constexpr size_t group = 64;
     maxima_.clear();
-    for (size_t begin = 0; begin < logits.size(); begin += group) {
-        maxima_.push_back(max_of(logits.subspan(begin, std::min(group, logits.size() - begin))));
+    for (size_t begin = 0; begin < logits_.size(); begin += group) {
+        maxima_.push_back(max_of(logits_.subspan(begin, std::min(group, logits_.size() - begin))));
     }
     float least = -std::numeric_limits<float>::infinity();
     if (k <= maxima_.size()) {
@@ -143,7 +159,7 @@ void Sampler::keep_top_k(std::span<const float> logits, size_t k) {
         least = *kth;
     }
     for (size_t g = 0; g < maxima_.size(); ++g) {
-        if (maxima_[g] >= least) gather(logits, g * group, (g + 1) * group, [&](float x) { return x >= least; });
+        if (maxima_[g] >= least) gather(g * group, (g + 1) * group, [&](float x) { return x >= least; });
     }
     const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(k);
     std::nth_element(candidates_.begin(), end - 1, candidates_.end(), ranks_before);
@@ -152,9 +168,9 @@ void Sampler::keep_top_k(std::span<const float> logits, size_t k) {
 }
 
 // Leaves the fewest candidates of a whole row whose mass reaches `share` of it.
-void Sampler::keep_top_p(std::span<const float> logits, float top, double share) {
+void Sampler::keep_top_p(double share) {
     masses_.assign(bucket_count, 0.0);
-    for (const float logit : logits) masses_[bucket_of(logit, top)] += static_cast<double>(fast_exp(logit - top));
+    for (const float logit : logits_) masses_[bucket_of(logit, top_)] += static_cast<double>(fast_exp(logit - top_));
     double total = 0;
     for (const double mass : masses_) total += mass;
     double left = share * total;
@@ -162,63 +178,54 @@ void Sampler::keep_top_p(std::span<const float> logits, float top, double share)
     while (cut + 1 < bucket_count && masses_[cut] < left) left -= masses_[cut++];
     while (masses_[cut] == 0) --cut;  // rounding may walk past the last bucket in use
 
-    gather(logits, 0, logits.size(), [&](float x) { return bucket_of(x, top) == cut; });
+    gather(0, logits_.size(), [&](float x) { return bucket_of(x, top_) == cut; });
     std::sort(candidates_.begin(), candidates_.end(), ranks_before);
-    cut_at_mass(top, left);
+    cut_at_mass(left);
     const Candidate last = candidates_.back();
     candidates_.clear();
-    for (size_t i = 0; i < logits.size(); ++i) {
-        const Candidate c{static_cast<Token>(i), logits[i]};
+    for (size_t i = 0; i < logits_.size(); ++i) {
+        const Candidate c{static_cast<Token>(i), logits_[i]};
         if (!ranks_before(last, c)) candidates_.push_back(c);
     }
 }
 
 // Of ordered candidates, leaves the first ones whose mass reaches `mass`, and one at least.
-void Sampler::cut_at_mass(float top, double mass) {
+void Sampler::cut_at_mass(double mass) {
     size_t kept = 0;
     while (kept < candidates_.size()) {
-        mass -= static_cast<double>(fast_exp(candidates_[kept++].logit - top));
+        mass -= static_cast<double>(fast_exp(candidates_[kept++].logit - top_));
         if (mass <= 0) break;
     }
     candidates_.erase(candidates_.begin() + static_cast<std::ptrdiff_t>(kept), candidates_.end());
 }
 
-Token Sampler::sample_truncated(std::span<const float> logits, float top, const SamplerOptions & options,
-                                double uniform) {
+void Sampler::truncate(const SamplerOptions & options) {
     candidates_.clear();
     const float floor =
-        options.min_p > 0.0f ? top + std::log(std::min(options.min_p, 1.0f)) : -std::numeric_limits<float>::infinity();
-    if (options.top_k > 0 && static_cast<size_t>(options.top_k) < logits.size()) {
-        keep_top_k(logits, static_cast<size_t>(options.top_k));
+        options.min_p > 0.0f ? top_ + std::log(std::min(options.min_p, 1.0f)) : -std::numeric_limits<float>::infinity();
+    if (options.top_k > 0 && static_cast<size_t>(options.top_k) < logits_.size()) {
+        keep_top_k(static_cast<size_t>(options.top_k));
         if (options.top_p < 1.0f) {  // a share of what top-k has left
             double total = 0;
-            for (const Candidate & c : candidates_) total += static_cast<double>(fast_exp(c.logit - top));
-            cut_at_mass(top, static_cast<double>(options.top_p) * total);
+            for (const Candidate & c : candidates_) total += static_cast<double>(fast_exp(c.logit - top_));
+            cut_at_mass(static_cast<double>(options.top_p) * total);
         }
         // The draw goes through the tokens in their own order, whatever the truncation.
         std::sort(candidates_.begin(), candidates_.end(),
                   [](const auto & a, const auto & b) { return a.token < b.token; });
     } else if (options.top_p < 1.0f) {
-        keep_top_p(logits, top, static_cast<double>(options.top_p));
+        keep_top_p(static_cast<double>(options.top_p));
     } else {
-        gather(logits, 0, logits.size(), [&](float x) { return x >= floor; });
+        gather(0, logits_.size(), [&](float x) { return x >= floor; });
     }
 
-    const float scale = inverse(options.temperature);
-    const auto weight = [&](const Candidate & c) {
-        return c.logit >= floor ? static_cast<double>(fast_exp((c.logit - top) * scale)) : 0.0;
-    };
-    double total = 0;
-    for (const Candidate & c : candidates_) total += weight(c);
-    double left = uniform * total;
-    Token last = candidates_.front().token;
+    weights_.clear();
+    total_ = 0;
     for (const Candidate & c : candidates_) {
-        const double share = weight(c);
-        if (share <= no_share) continue;
-        last = c.token;
-        if ((left -= share) < 0) break;
+        const float weight = c.logit >= floor ? fast_exp((c.logit - top_) * inverse_temperature_) : 0.0f;
+        weights_.push_back(static_cast<double>(weight));
+        total_ += weights_.back();
     }
-    return last;
 }
 
 float log_probability(std::span<const float> logits, Token token) {

@@ -17,6 +17,8 @@ struct SamplerOptions {
     int32_t top_k = 0;         // 0: off
     float top_p = 1.0f;        // 1: off
     float min_p = 0.0f;        // 0: off
+
+    bool operator==(const SamplerOptions &) const = default;
 };
 
 struct Sample {
@@ -26,8 +28,15 @@ struct Sample {
 
 class Sampler {
 public:
-    // `uniform` in (0, 1) is the only source of chance. Cost: a few passes over the row, never a sort of it.
-    Sample sample(std::span<const float> logits, const SamplerOptions & options, double uniform);
+    // Takes a row in, for any number of draws while it stays where it is. Cost: a few passes over it, never a sort.
+    void read(std::span<const float> logits, const SamplerOptions & options);
+    // `uniform` in (0, 1) is the only source of chance. Cost: a part of the row.
+    Sample draw(double uniform) const;
+
+    Sample sample(std::span<const float> logits, const SamplerOptions & options, double uniform) {
+        read(logits, options);
+        return draw(uniform);
+    }
 
 private:
     struct Candidate {
@@ -36,15 +45,25 @@ private:
     };
     static bool ranks_before(const Candidate & a, const Candidate & b);
 
-    Token sample_all(std::span<const float> logits, float top, float inverse_temperature, double uniform);
-    Token sample_truncated(std::span<const float> logits, float top, const SamplerOptions & options, double uniform);
+    Token draw_of_all(double uniform) const;
+    Token draw_of_candidates(double uniform) const;
+    void truncate(const SamplerOptions & options);
     template <typename Wanted>
-    void gather(std::span<const float> logits, size_t begin, size_t end, Wanted wanted);
-    void keep_top_k(std::span<const float> logits, size_t k);
-    void keep_top_p(std::span<const float> logits, float top, double share);
-    void cut_at_mass(float top, double mass);
+    void gather(size_t begin, size_t end, Wanted wanted);
+    void keep_top_k(size_t k);
+    void keep_top_p(double share);
+    void cut_at_mass(double mass);
 
-    std::vector<double> block_sums_;
+    std::span<const float> logits_;
+    float top_ = 0;
+    float log_sum_ = 0;  // of exp(logit - top)
+    float inverse_temperature_ = 1;
+    bool broken_ = false;
+    bool truncated_ = false;
+    Token greedy_ = -1;               // the likeliest, if nothing is left to chance
+    double total_ = 0;                // of the weights below
+    std::vector<double> block_sums_;  // of the whole row
+    std::vector<double> weights_;     // of what truncation has left: the candidates
     std::vector<float> maxima_;
     std::vector<float> ranked_maxima_;
     std::vector<double> masses_;

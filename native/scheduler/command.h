@@ -17,6 +17,7 @@ namespace thinktree {
 
 using RequestId = uint32_t;
 using SearchId = uint32_t;
+using AccountId = uint32_t;
 using BranchId = uint32_t;
 
 // Where a step ends, and where a solution does.
@@ -36,7 +37,10 @@ struct OpenSearch {
     int64_t token_budget = -1;  // generated tokens in all; negative: none
     double deadline_ms = -1;    // from now; negative: none
     double flops_budget = -1;   // of Ledger::flops; negative: none
-    int64_t max_length = -1;    // tokens of one solution; negative: what the context holds
+    // Searches that name the same account spend the two budgets together: those of the one that was opened first. It
+    // lasts while one of them is open. 0: the search's own.
+    AccountId account = 0;
+    int64_t max_length = -1;  // tokens of one solution; negative: what the context holds
     // False: the verifier scores a conditioned branch's steps as if they followed its prompt. True: as if they followed
     // what the generator has read.
     bool verifier_sees_context = false;

@@ -230,9 +230,10 @@ void Generator::plan(uint32_t owed, const Job * alone) {
             forest.plan(end, node.size(), alone != nullptr ? 0 : job->age, lane_->batch());
             const size_t rows = lane_->batch().rows.size() - before;
             job->planned = rows > 0;
-            search.committed.generator += static_cast<int64_t>(rows);
+            search.account->committed.generator += static_cast<int64_t>(rows);
         }
-        if (kept || job->planned) search.committed.verifier += to_score;
+        // Its logits are kept, or come with its own rows or with another's of the same place.
+        if (owes == 0 || job->planned) search.account->committed.verifier += to_score;
     }
 }
 
@@ -255,8 +256,11 @@ void Generator::sample(EngineStats & stats) {
         const auto position = static_cast<uint32_t>(lane_->forest[end_of(*r.job)].end());
         const std::span<const float> row(r.logits, n_vocab);
         samples.clear();
+        const SamplerOptions * read = nullptr;
         for (const Writer & writer : r.job->writers) {
-            samples.push_back(sampler_.sample(row, writer.sampler, uniform_at(writer.branch->key, position)));
+            if (read == nullptr || *read != writer.sampler) sampler_.read(row, writer.sampler);
+            read = &writer.sampler;
+            samples.push_back(sampler_.draw(uniform_at(writer.branch->key, position)));
         }
         apply(*r.job, samples);
     }
@@ -313,6 +317,7 @@ void Generator::apply(Job & job, const std::vector<Sample> & samples) {
             continue;
         }
         ++search.generated;
+        ++search.account->generated;
         search.coalesced += static_cast<int64_t>(jobs[i]->writers.size()) - 1;
         write(*jobs[i], ways[i].sample);
     }

@@ -55,7 +55,6 @@ bool HiddenStates::decode(bool last_tokens, EngineStats & stats) {
         if (status == DecodeStatus::ok) stats.decoded_tokens += static_cast<int64_t>(rows);
         for (const auto & job : jobs_) {
             if (!job->planned) continue;
-            job->root->search->committed.generator = 0;  // it is spent
             if (status == DecodeStatus::ok) {
                 if (last_tokens) answer(*job);
             } else if (status != DecodeStatus::aborted) {
@@ -109,7 +108,7 @@ void HiddenStates::plan(Job & job, uint64_t age) {
     }
     const size_t rows = lane_.batch().rows.size() - before;
     job.planned = rows > 0;
-    search.committed.generator += static_cast<int64_t>(rows);
+    search.account->committed.generator += static_cast<int64_t>(rows);
 }
 
 void HiddenStates::answer(Job & job) {

@@ -184,13 +184,9 @@ void Scheduler::apply(OpenSearch & command) {
     auto search = std::make_unique<Search>();
     search->id = command.search;
     search->rules = std::move(command.rules);
-    search->token_budget = command.token_budget;
-    search->flops_budget = command.flops_budget;
+    search->account = account_of(command);
     search->max_length = command.max_length;
     search->verifier_sees_context = command.verifier_sees_context;
-    const auto token_flops = [](const Lane & lane) { return 2.0 * static_cast<double>(lane.model->n_params()); };
-    search->generator_token_flops = token_flops(generator_->lane());
-    search->verifier_token_flops = verifier_ ? token_flops(verifier_->lane()) : 0;
     search->opened = Clock::now();
     if (command.deadline_ms >= 0 && command.deadline_ms < longest_deadline_ms) {
         search->deadline = search->opened + std::chrono::duration_cast<Clock::duration>(
@@ -210,6 +206,7 @@ void Scheduler::apply(OpenSearch & command) {
     } catch (const std::exception & error) {  // the tokenizer's
         return fail(command.request, ErrorCode::internal, error.what());
     }
+    if (command.account != 0) accounts_[command.account] = search->account;
     branches_[command.root] = std::move(branch);
     searches_[command.search] = std::move(search);
     ++open_searches_;
@@ -321,6 +318,18 @@ void Scheduler::apply(const CloseSearch & command) {
 
 // ---- the life of a search ----
 
+std::shared_ptr<Account> Scheduler::account_of(const OpenSearch & command) {
+    const auto shared = accounts_.find(command.account);
+    if (shared != accounts_.end()) return shared->second.lock();
+    auto account = std::make_shared<Account>();
+    account->token_budget = command.token_budget;
+    account->flops_budget = command.flops_budget;
+    const auto token_flops = [](const Lane & lane) { return 2.0 * static_cast<double>(lane.model->n_params()); };
+    account->generator_token_flops = token_flops(generator_->lane());
+    account->verifier_token_flops = verifier_ ? token_flops(verifier_->lane()) : 0;
+    return account;
+}
+
 void Scheduler::expire() {
     const auto now = Clock::now();
     auto last = Clock::time_point::min();
@@ -335,14 +344,19 @@ void Scheduler::expire() {
     last_deadline_ = searches_.empty() || last <= now ? no_deadline : last.time_since_epoch().count();
 }
 
-// What the next turn's decodes must leave of each budget of operations; `to_scoring`: also for the scoring to come.
+// What is spent of each budget of operations, and what the next decodes must leave of it; `to_scoring`: also for the
+// scoring to come.
 void Scheduler::commit(bool to_scoring) {
     bool limited = false;
     for (const auto & [id, search] : searches_) {
-        search->committed = {};
-        limited = limited || search->flops_budget >= 0;
+        Account & account = *search->account;
+        account.spent = account.by_closed;
+        account.committed = {};
+        limited = limited || account.flops_budget >= 0;
     }
-    if (!limited || !to_scoring || !verifier_) return;
+    if (!limited) return;
+    for (const auto & [id, search] : searches_) search->account->spent += search->decoded();
+    if (!to_scoring || !verifier_) return;
     verifier_->commit([this](const Verifier::ToScore & visit) { generator_->each_to_score(visit); });
 }
 
@@ -385,7 +399,9 @@ void Scheduler::close(Search & search, ErrorCode error, const std::string & mess
         return true;
     });
     --open_searches_;
+    search.account->by_closed += search.decoded();
     searches_.erase(search.id);
+    std::erase_if(accounts_, [](const auto & entry) { return entry.second.expired(); });
 }
 
 Ledger Scheduler::ledger(const Search & search) const {
@@ -402,7 +418,7 @@ Ledger Scheduler::ledger(const Search & search) const {
     ledger.verifier_kv_cells_peak = v.cells_peak;
     ledger.tree_tokens_peak = g.live_peak;
     ledger.milliseconds = milliseconds(Clock::now() - search.opened);
-    ledger.flops = search.flops();
+    ledger.flops = search.account->flops(search.decoded());
     return ledger;
 }
 

@@ -72,6 +72,7 @@ private:
     bool has_work() const;
     void expire();
     void commit(bool to_scoring);
+    std::shared_ptr<Account> account_of(const OpenSearch & command);
     Branch & add_branch(BranchId id, Branch & parent, std::shared_ptr<Step> step);
     void answer_scores(bool even_if_unscored, const Search * of);
     void close(Search & search, ErrorCode error, const std::string & message);
@@ -89,6 +90,7 @@ private:
     // Steps die before the forests that hold their tokens, and searches after their steps.
     std::unordered_map<SearchId, std::unique_ptr<Search>> searches_;
     std::unordered_map<BranchId, std::unique_ptr<Branch>> branches_;
+    std::unordered_map<AccountId, std::weak_ptr<Account>> accounts_;  // those that searches share
     std::vector<ScoreRequest> score_requests_;
     std::vector<Completion> completions_;
     EngineStats running_stats_;

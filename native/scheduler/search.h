@@ -1,4 +1,4 @@
-// Owns: one question's search: its budget, and the steps that its branches stand on.
+// Owns: one question's search: its limits, and the steps that its branches stand on.
 // Must not know: batches, the queue. Thread: the scheduler thread.
 //
 // A Step is immutable once written and shared by every branch that goes through it; a Branch is a cursor on a step.
@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 
+#include "scheduler/account.h"
 #include "scheduler/command.h"
 #include "tree/node_ref.h"
 
@@ -25,8 +26,7 @@ inline double milliseconds(Clock::duration d) { return std::chrono::duration<dou
 struct Search {
     SearchId id = 0;
     StopRules rules;
-    int64_t token_budget = -1;
-    double flops_budget = -1;
+    std::shared_ptr<Account> account;
     int64_t max_length = -1;
     bool verifier_sees_context = false;
     Clock::time_point opened;
@@ -35,30 +35,17 @@ struct Search {
     int64_t coalesced = 0;
     TreeUsage generator_usage;
     TreeUsage verifier_usage;
-    // Operations on one token: 2 x parameters (Snell et al. 2024, section 7).
-    double generator_token_flops = 0;
-    double verifier_token_flops = 0;
-    // Tokens that are going to be decoded beyond those that have been: those of the batch in the making, and the
-    // verifier's for what is being scored. Counted anew every turn, and only where there is a budget of operations.
-    struct Committed {
-        int64_t generator = 0;
-        int64_t verifier = 0;
-    } committed;
-    bool out_of_flops = false;
+    bool out_of_flops = false;  // the account did not pay for what a branch owed
     std::weak_ptr<struct Step> root;
     bool conditioned = false;  // more solutions than those below the root may begin where the verifier's prompt ends
 
-    bool out_of_tokens() const { return token_budget >= 0 && generated >= token_budget; }
+    bool out_of_tokens() const { return account->out_of_tokens(); }
     bool out_of_time(Clock::time_point now) const { return deadline && now >= *deadline; }
-    double flops(int64_t generator_more = 0, int64_t verifier_more = 0) const {
-        return generator_token_flops * static_cast<double>(generator_usage.all_decoded() + generator_more) +
-               verifier_token_flops * static_cast<double>(verifier_usage.all_decoded() + verifier_more);
-    }
-    // Whether so many tokens more would still be within the budget.
+    // Whether the account pays for so many tokens more.
     bool affords(int64_t generator_more, int64_t verifier_more) const {
-        return flops_budget < 0 ||
-               flops(committed.generator + generator_more, committed.verifier + verifier_more) <= flops_budget;
+        return account->affords(generator_more, verifier_more);
     }
+    Account::Decoded decoded() const { return {generator_usage.all_decoded(), verifier_usage.all_decoded()}; }
 };
 
 struct Step {

@@ -146,7 +146,7 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
         const TokenForest & forest = lane_->forest;
         while (id != no_node && forest[id].computed < upto) {
             const auto [node, first_time] = counted.try_emplace(id, forest[id].computed);
-            search.committed.verifier += upto - std::min(upto, node->second);
+            search.account->committed.verifier += upto - std::min(upto, node->second);
             node->second = std::max(node->second, upto);
             if (!first_time) return;
             id = forest[id].parent;
@@ -155,7 +155,7 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
     };
     for (const auto & job : jobs_) {
         Search & search = *job->step->search;
-        if (search.flops_budget < 0) continue;
+        if (search.account->flops_budget < 0) continue;
         add_node(search, target_of(*job), target_upto(*job));
         // A likelihood's first token is read after the parent, which may lack its last token only.
         const NodeRef & parent = above(*job->step).verifier_node;
@@ -164,19 +164,19 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
     std::unordered_set<const Step *> steps;
     each_to_score([&](const Step & step, const std::string & text, uint32_t tokens) {
         Search & search = *step.search;
-        if (search.flops_budget < 0) return;
+        if (search.account->flops_budget < 0) return;
         const int64_t tag = reading_.kind == Reading::Kind::tag ? 1 : 0;
         const auto size = [&](const std::string & words, uint32_t written, TextKind kind) {
             if (same_vocabulary_ && kind == TextKind::plain) return static_cast<int64_t>(written);
             return static_cast<int64_t>(lane_->model->tokenize(words, kind).size());
         };
-        search.committed.verifier += size(text, tokens, TextKind::plain) + tag;
+        search.account->committed.verifier += size(text, tokens, TextKind::plain) + tag;
         const Step * at = step.verifier_place;
         for (; !at->verifier_node && steps.insert(at).second; at = at->parent->verifier_place) {
             if (at->given) {
-                search.committed.verifier += size(at->text, 0, TextKind::context);
+                search.account->committed.verifier += size(at->text, 0, TextKind::context);
             } else {
-                search.committed.verifier +=
+                search.account->committed.verifier +=
                     size(at->text, static_cast<uint32_t>(at->n_tokens()), TextKind::plain) + tag;
             }
         }
@@ -241,7 +241,7 @@ void Verifier::plan(uint32_t owed, const Job * alone) {
         forest.plan(target, upto, alone != nullptr ? 0 : job->age, lane_->batch());
         const size_t rows = lane_->batch().rows.size() - before;
         job->planned = rows > 0;
-        search.committed.verifier += static_cast<int64_t>(rows);
+        search.account->committed.verifier += static_cast<int64_t>(rows);
     }
 }
 

@@ -42,8 +42,8 @@ public:
     void score(const std::shared_ptr<Step> & step);
     // Where the verifier's tree goes on below a new context.
     void condition(Step & context);
-    // Counts into Search::committed what scoring still owes, where there is a budget of operations: the steps under way
-    // and those that a generator is writing, told by `each_to_score`.
+    // Counts into Account::committed what scoring still owes, where there is a budget of operations: the steps under
+    // way and those that a generator is writing, told by `each_to_score`.
     using ToScore = std::function<void(const Step & above, const std::string & text, uint32_t tokens)>;
     void commit(const std::function<void(const ToScore &)> & each_to_score) const;
     // Forgets the unfinished scoring of a search.

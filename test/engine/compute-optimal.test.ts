@@ -87,65 +87,14 @@ describe("a compute-optimal search", () => {
     expect(decision).toMatchObject({ estimate: "question", difficulty: 0.5, bin: 0 });
     expect(decision!.rounds).toEqual([{ strategy: "beam", generations: 8 }]);
   });
-});
 
-describe("many questions out of one budget", () => {
-  const questions = Array.from({ length: 12 }, (_, i) => `${i}+2?`);
-
-  test("never cost more together, and each gets an answer", async () => {
-    await load(defaultPolicy(true));
-    for (const generations of [12, 30, 48, 200]) {
-      const seen: number[] = [];
-      const answers = await engine.solveAll(questions, {
-        ...{ budget: { generations }, seed: 5 },
-        onAnswer: (_, i) => seen.push(i),
-      });
-      expect(answers).toHaveLength(questions.length);
-      expect(answers.reduce((sum, answer) => sum + answer.generations, 0)).toBeLessThanOrEqual(generations);
-      expect(seen.sort((a, b) => a - b)).toEqual(questions.map((_, i) => i));
-    }
-    expect(engine.stats()).toMatchObject({ searches: 0, branches: 0, kvCells: 0 });
-  });
-
-  test("spend the rest where the curve rises", async () => {
-    // Easy questions gain nothing from more; hard ones do.
-    const entries = (rise: number) =>
-      [4, 16].map((budget) => ({ budget, generations: budget, accuracy: 0.5 + (budget === 16 ? rise : 0) }));
-    const [flat, rising] = [policyWith(entries(0)), policyWith(entries(0.4))];
-    const bins = [
-      { ...flat.overall, upTo: 0.6 },
-      { ...rising.overall, upTo: 1 },
-    ];
-    await load({ ...flat, bins: { agreement: bins } });
-    const answers = await engine.solveAll(questions, {
-      budget: { generations: 12 * 4 + 36 },
-      seed: 5,
-      earlyStop: false,
-    });
-    const grown = answers.filter(({ generations }) => generations > 4);
-    expect(grown.length).toBeGreaterThan(0);
-    expect(grown.every(({ decision }) => decision!.bin === 1)).toBe(true);
-  });
-
-  test("need a generation each, and are refused with less", async () => {
-    await load(defaultPolicy(true));
-    await expect(engine.solveAll(questions, { budget: { generations: 11 } })).rejects.toThrow(
-      /at least one a question: 12/,
-    );
-    await expect(engine.solveAll([], { budget: { generations: 1 } })).resolves.toEqual([]);
-  });
-
-  test("are given up together when one fails or the caller cancels", async () => {
-    await load(defaultPolicy(true));
-    const controller = new AbortController();
-    const all = engine.solveAll(questions, {
-      ...{ budget: { generations: 600 }, seed: 1, signal: controller.signal },
-    });
-    setTimeout(() => controller.abort(), 5);
-    await expect(all).rejects.toMatchObject({ code: "CANCELLED" });
-    await expect(engine.solveAll(["1+2?", " "], { budget: { generations: 8 } })).rejects.toMatchObject({
-      code: "EMPTY_PROMPT",
-    });
-    expect(engine.stats()).toMatchObject({ searches: 0, branches: 0 });
+  test("that can afford no guess, or is stopped before it, answers with what it has: nothing", async () => {
+    const base = policyWith([{ budget: 8, generations: 8 }]);
+    const bins = { question: base.bins.agreement! };
+    await load({ ...base, bins, estimate: "question", questionProbe: { bias: 0.5, weights: [0] } });
+    const poor = await engine.solve("1+2?", { budget: { flops: 1 }, seed: 3 });
+    expect(poor).toMatchObject({ answer: null, finishReason: "budget", decision: { difficulty: null } });
+    const stopped = await engine.solve("1+2?", { stop: AbortSignal.abort(), seed: 3 });
+    expect(stopped).toMatchObject({ answer: null, finishReason: "stopped", decision: { difficulty: null } });
   });
 });

@@ -10,7 +10,16 @@ import { fileURLToPath } from "node:url";
 
 import { afterEach, expect, test } from "vitest";
 
-import { beamSearch, bestOfN, Engine, majorityVote, revisions, type LoadOptions, type Tree } from "../../lib/index.js";
+import {
+  beamSearch,
+  bestOfN,
+  Engine,
+  majorityVote,
+  revisions,
+  type Answer,
+  type LoadOptions,
+  type Tree,
+} from "../../lib/index.js";
 import { sharingOf, tokensOf } from "../../lib/evaluation/sharing.js";
 import { defaultPolicy } from "../../lib/scheduler/default-policy.js";
 
@@ -138,4 +147,26 @@ test("winners of subtrees decide whether more are needed: four samples are not e
   expect(answer).toBe(easy.answer);
   expect(decision!.stopped).toBe("agreement");
   expect(decision!.rounds.map(({ strategy }) => strategy)).toEqual(["weighted-best-of-n", "dvts", "dvts", "dvts"]);
+});
+
+test("many questions spend one budget of tokens or operations, and not one more", async () => {
+  await load();
+  const some = heldOut.slice(0, 24);
+  const flopsOfToken = 2 * (engine.models.generator.parameters + engine.models.verifier!.parameters);
+  for (const budget of [{ tokens: 24 * 150 }, { flops: 24 * 150 * flopsOfToken }, { tokens: 24 * 150, generations: 60 }]) {
+    const answers = await engine.solveAll(
+      some.map(({ question }) => question),
+      { budget, seed: 1 },
+    );
+    const sum = (cost: (answer: Answer) => number) => answers.reduce((total, answer) => total + cost(answer), 0);
+    const cost = {
+      generations: sum(({ generations }) => generations),
+      tokens: sum(({ ledger }) => ledger.generatedTokens),
+      flops: sum(({ ledger }) => ledger.flops),
+    };
+    for (const [unit, cap] of Object.entries(budget)) expect(cost[unit as keyof typeof cost]).toBeLessThanOrEqual(cap);
+    expect(answers.every(({ candidates }) => candidates[0]!.finished)).toBe(true);
+    expect(answers.filter(({ answer }, i) => answer === some[i]!.answer).length).toBeGreaterThan(8);
+  }
+  expect(engine.stats()).toMatchObject({ kvCells: 0, verifierKvCells: 0, leases: 0, searches: 0, branches: 0 });
 });

@@ -40,7 +40,9 @@ TEST(branches_that_draw_alike_part_where_they_differ) {
             setup.with_verifier = true;
             Driver driver(setup);
             NaiveModel naive, verifier;
-            const SamplerOptions sampler = at_temperature(temperature);
+            SamplerOptions sampler = at_temperature(temperature);
+            if (seed % 3 == 1) sampler.top_k = 5;
+            if (seed % 3 == 2) sampler.top_p = 0.7f;
             const auto opened = driver.open("alike", seed);
             const NaiveBranch root = NaiveBranch::root(naive, "alike", seed);
             const auto branches = driver.fork(opened.root, 24);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Ledger } from "../../lib/engine/addon.js";
-import { affordable, budgetFields, budgetSchema } from "../../lib/scheduler/budget.js";
+import { affordable, budgetFields, budgetSchema, pursesOf } from "../../lib/scheduler/budget.js";
 
 const ledger = (spent: Partial<Ledger>) => ({ generatedTokens: 0, flops: 0, milliseconds: 0, ...spent }) as Ledger;
 
@@ -36,5 +36,29 @@ describe("a budget", () => {
   it("of all units is taken as it is", () => {
     const budget = { generations: 1, tokens: 2, flops: 3, milliseconds: 4 };
     expect(budgetFields.parse(budget)).toEqual(budget);
+  });
+});
+
+describe("the purses of many searches", () => {
+  const one = { generations: 2, ledger: ledger({ generatedTokens: 30, flops: 900 }), prefill: 500 };
+  const two = { generations: 4, ledger: ledger({ generatedTokens: 200, flops: 2100 }), prefill: 100 };
+
+  it("hold what all of them leave; each pays its own price, and its prompt once", () => {
+    const budget = { generations: 10, tokens: 1000, flops: 4000, milliseconds: 90 };
+    expect(pursesOf(budget, [one, two], 60)).toEqual([
+      { left: 4, prices: [1, 1] },
+      { left: 770, prices: [15, 50] },
+      { left: 1000, prices: [200, 500] },
+      { left: 30, prices: [10, 10] },
+    ]);
+  });
+
+  it("are those of the caps that are set", () => {
+    expect(pursesOf({ tokens: 230 }, [one, two], 60)).toEqual([{ left: 0, prices: [15, 50] }]);
+  });
+
+  it("have a price for what was free so far", () => {
+    const [purse] = pursesOf({ tokens: 5 }, [{ ...one, ledger: ledger({}) }], 1);
+    expect(purse!.prices[0]).toBeGreaterThan(0);
   });
 });

@@ -1,0 +1,52 @@
+// Owns: a budget of generated tokens and of operations: what it allows, what is spent of it and what is promised. A
+// search has one to itself or spends one together with others. Must not know: steps, batches.
+// Thread: the scheduler thread.
+#pragma once
+
+#include <cstdint>
+
+namespace thinktree {
+
+struct Account {
+    // Tokens through each model.
+    struct Decoded {
+        int64_t generator = 0;
+        int64_t verifier = 0;
+
+        Decoded & operator+=(const Decoded & more) {
+            generator += more.generator;
+            verifier += more.verifier;
+            return *this;
+        }
+    };
+
+    int64_t token_budget = -1;  // negative: none
+    double flops_budget = -1;   // likewise
+    // Operations on one token: 2 x parameters (Snell et al. 2024, section 7).
+    double generator_token_flops = 0;
+    double verifier_token_flops = 0;
+
+    int64_t generated = 0;
+    Decoded by_closed;  // by searches that are no longer open
+    // By all searches up to the last commit; and what is going to be decoded beyond that: the batch in the making, and
+    // the verifier's tokens for what is being scored. Counted anew every turn, and only where there is a budget of
+    // operations.
+    Decoded spent;
+    Decoded committed;
+
+    bool out_of_tokens() const { return token_budget >= 0 && generated >= token_budget; }
+    double flops(const Decoded & tokens) const {
+        return generator_token_flops * static_cast<double>(tokens.generator) +
+               verifier_token_flops * static_cast<double>(tokens.verifier);
+    }
+    // Whether so many tokens more would still be within the budget.
+    bool affords(int64_t generator_more, int64_t verifier_more) const {
+        if (flops_budget < 0) return true;
+        Decoded all = spent;
+        all += committed;
+        all += {generator_more, verifier_more};
+        return flops(all) <= flops_budget;
+    }
+};
+
+}  // namespace thinktree
