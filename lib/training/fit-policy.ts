@@ -116,9 +116,9 @@ function choose(
 }
 
 /**
- * The best way to sample, unless a search beats it by more than a standard error. Sampling is averaged over many subsets
- * and a search is one run a question: of many searches, the luckiest would otherwise be taken for the best (cf. the
- * one-standard-error rule of Breiman et al. 1984).
+ * The best way to sample, unless a search beats it by more than two standard errors. Sampling is averaged over many
+ * subsets and a search is one run a question: of a dozen searches, the luckiest is usually one error better than it is
+ * (cf. the one-standard-error rule of Breiman et al. 1984).
  */
 function surelyBest(contenders: readonly Contender[], weights: readonly number[]): Contender {
   const better = (a: Contender, b: Contender) => (weighted(b.right, weights) > weighted(a.right, weights) ? b : a);
@@ -126,7 +126,7 @@ function surelyBest(contenders: readonly Contender[], weights: readonly number[]
   const usual = (averaged.length > 0 ? averaged : contenders).reduce(better);
   const surer = contenders.filter((one) => {
     const gain = one.right.map((right, i) => right - usual.right[i]!);
-    return !one.averaged && weighted(gain, weights) > standardError(gain, weights);
+    return !one.averaged && weighted(gain, weights) > 2 * standardError(gain, weights);
   });
   return surer.reduce(better, usual);
 }

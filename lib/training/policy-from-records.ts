@@ -6,11 +6,11 @@
  */
 import { tokensOf } from "../evaluation/sharing.js";
 import { rankCorrelation } from "../evaluation/statistics.js";
-import { defaultPolicy } from "../scheduler/default-policy.js";
 import { oracleDifficulty, type Estimate } from "../scheduler/difficulty.js";
 import type { Fingerprints } from "../scheduler/engine.js";
 import { policyVersion, type Policy } from "../scheduler/policy.js";
 import { fitBins, quantileEdges, type FitOptions, type Looks } from "./fit-policy.js";
+import { fitStop } from "./fit-stop.js";
 import { fitQuestionProbe } from "./question-probe.js";
 import { contendersOf, looksAt, type CalibrationRecord, type Contender } from "./records.js";
 
@@ -56,7 +56,7 @@ export function policyFrom(
       spearman: correlation,
     },
     temperature: options.temperature,
-    stop: defaultPolicy(verified).stop,
+    stop: fitStop(records, probes, tolerance, verified),
     estimate: verified ? "score" : "agreement",
     probes,
     bins: Object.fromEntries(Object.entries(looks.by).map(([estimate, own]) => [estimate, fit(own, estimate)])),

@@ -57,6 +57,13 @@ describe("a compute-optimal search", () => {
     expect(atOnce.decision!.rounds.map(({ generations }) => generations)).toEqual([4, 28]);
   });
 
+  test("runs all the rest at once where solutions are alike: in rounds it would be written again and again", async () => {
+    await load(policyWith([{ budget: 32, generations: 32 }], { stop: { agreement: 1, share: null } }));
+    const { decision, ledger } = await engine.solve("1+2?", { budget: 32, seed: 3, temperature: 0 });
+    expect(decision!.rounds.map(({ generations }) => generations)).toEqual([4, 28]);
+    expect(ledger.coalescedTokens).toBeGreaterThan(ledger.generatedTokens);
+  });
+
   test("makes the same choices again for the same seed", async () => {
     await load(policyWith([{ budget: 16, generations: 16, strategy: "dvts", settings: { beamWidth: 4 } }]));
     const [a, b] = [await engine.solve("1+2?", { seed: 9 }), await engine.solve("1+2?", { seed: 9 })];

@@ -136,7 +136,7 @@ test("the larger generator solves easy questions greedily", async () => {
   expect(answers.filter(({ answer }, i) => answer === easy[i]!.answer).length).toBeGreaterThanOrEqual(8);
 });
 
-test("winners of subtrees decide whether more are needed: four samples are not enough for this rule, five winners are", async () => {
+test("winners of subtrees decide whether more are needed: four samples are not enough for this rule, more winners are", async () => {
   const usual = defaultPolicy(true);
   const entry = { ...usual.overall.entries[0]!, budget: 64, generations: 64, strategy: "dvts" as const };
   const bin = { upTo: 1, questions: 0, entries: [{ ...entry, settings: { beamWidth: 2 } }] };
@@ -146,7 +146,8 @@ test("winners of subtrees decide whether more are needed: four samples are not e
   const { answer, decision } = await engine.solve(easy.question, { budget: 64, seed: 1 });
   expect(answer).toBe(easy.answer);
   expect(decision!.stopped).toBe("agreement");
-  expect(decision!.rounds.map(({ strategy }) => strategy)).toEqual(["weighted-best-of-n", "dvts", "dvts", "dvts"]);
+  // The samples were alike, and so the subtrees run side by side.
+  expect(decision!.rounds.map(({ strategy }) => strategy)).toEqual(["weighted-best-of-n", "dvts"]);
 });
 
 test("many questions spend one budget of tokens or operations, and not one more", async () => {
