@@ -45,16 +45,16 @@ const widths = (generations: number, width: number) =>
 export const quick: Scale = {
   questions: 40,
   budgets: [1, 4, 16, 64],
-  servedBudgets: [4, 8, 20, 64],
+  servedBudgets: [4, 8, 24, 72],
   revisionBudgets: [16],
   searches: [...widths(4, 4), ...widths(16, 4), ...widths(64, 4)],
 };
 
 /** Under forty minutes on two cores. */
 export const full: Scale = {
-  questions: 200,
+  questions: 250,
   budgets: [1, 4, 16, 64],
-  servedBudgets: [4, 8, 16, 20, 32, 64],
+  servedBudgets: [4, 8, 16, 24, 72, 136],
   revisionBudgets: [4, 16],
   searches: [
     ...widths(4, 4),

@@ -7,7 +7,7 @@
  * Source: Snell et al. 2024, sec. 3.2 and 5: the strategy is chosen on one half of a bin's questions and measured on the
  * other, and the other way round. The final choice is made on both halves.
  */
-import { seededRandom, shuffle } from "../evaluation/statistics.js";
+import { mean, seededRandom, shuffle } from "../evaluation/statistics.js";
 import type { PolicyBin, PolicyEntry } from "../scheduler/policy.js";
 import type { Contender } from "./records.js";
 
@@ -55,21 +55,21 @@ export function fitBins(
   options: FitOptions,
 ): PolicyBin[] {
   const filled = weightedBins(looks, edges);
+  const chosen = options.budgets.map((budget) => choose(contenders, filled, budget, options));
   return filled.map(({ upTo, weights }, i) => ({
     upTo: i === filled.length - 1 ? 1 : upTo,
     questions: weights.filter((weight) => weight > 0).length,
-    entries: options.budgets.map((budget) => fitEntry(contenders, weights, budget, options)),
+    entries: options.budgets.map((budget, at) => entryOf(chosen[at]![i]!, weights, budget, options)),
   }));
 }
 
-function fitEntry(
-  contenders: readonly Contender[],
+function entryOf(
+  { chosen, right }: Outcome,
   weights: readonly number[],
   budget: number,
-  options: FitOptions,
+  { seed }: FitOptions,
 ): PolicyEntry {
-  const { chosen, right } = choose(contenders, weights, budget, options);
-  const { low, high } = interval(right, weights, options.seed);
+  const { low, high } = interval(right, weights, seed);
   return {
     budget,
     generations: chosen.generations,
@@ -81,6 +81,12 @@ function fitEntry(
   };
 }
 
+interface Bin {
+  readonly upTo: number;
+  /** How much of each question falls into it. */
+  readonly weights: readonly number[];
+}
+
 /** What the choice for one bin does with a budget. */
 interface Outcome {
   /** By all questions of the bin. */
@@ -90,43 +96,88 @@ interface Outcome {
   readonly tokens: readonly number[];
 }
 
+/** For every bin. */
 function choose(
   contenders: readonly Contender[],
-  weights: readonly number[],
+  bins: readonly Bin[],
   budget: number,
   { tolerance, seed }: FitOptions,
-): Outcome {
+): Outcome[] {
   const affordable = contenders.filter(({ generations }) => generations <= budget);
-  const pick = (among: readonly number[]) => {
-    const accuracy = ({ right }: Contender) => weighted(right, among);
-    const best = surelyBest(affordable, among);
-    const good = affordable.filter((one) => accuracy(one) >= accuracy(best) - tolerance);
-    return good.reduce((a, b) => (weighted(b.tokens, among) < weighted(a.tokens, among) ? b : a));
+  const questions = contenders[0]!.right.length;
+  const fold = folds(questions, seed);
+  const pick = (counts: (question: number) => boolean) => {
+    const among = bins.map(({ weights }) => weights.map((weight, i) => (counts(i) ? weight : 0)));
+    return bestIn(affordable, among, tolerance);
   };
-  const chosen = pick(weights);
-  const fold = folds(weights.length, seed);
-  const half = (side: number) => weights.map((weight, i) => (fold[i] === side ? weight : 0));
-  const isEmpty = (some: readonly number[]) => some.every((weight) => weight === 0);
-  const choices = [half(1), half(0)].map((others) => (isEmpty(others) ? chosen : pick(others)));
-  return {
-    chosen,
-    right: weights.map((_, i) => choices[fold[i]!]!.right[i]!),
-    tokens: weights.map((_, i) => choices[fold[i]!]!.tokens[i]!),
-  };
+  const chosen = pick(() => true);
+  const byOthers = [pick((i) => fold[i] === 1), pick((i) => fold[i] === 0)];
+  return bins.map(({ weights }, bin) => {
+    const choices = byOthers.map((picked) => picked[bin] ?? chosen[bin]!);
+    return {
+      chosen: chosen[bin]!,
+      right: weights.map((_, i) => choices[fold[i]!]!.right[i]!),
+      tokens: weights.map((_, i) => choices[fold[i]!]!.tokens[i]!),
+    };
+  });
+}
+
+/** Of all contenders no worse than the best by more than the tolerance, the cheapest; null for a bin without questions. */
+function bestIn(
+  contenders: readonly Contender[],
+  bins: readonly (readonly number[])[],
+  tolerance: number,
+): (Contender | null)[] {
+  const accuracies = contenders.map((_, i) => shrunk(contenders, i, bins));
+  return bins.map((weights, bin) => {
+    if (isEmpty(weights)) return null;
+    const accuracy = (one: Contender) => accuracies[contenders.indexOf(one)]![bin]!;
+    const best = surelyBest(contenders, accuracy);
+    const good = contenders.filter((one) => accuracy(one) >= accuracy(best) - tolerance);
+    return good.reduce((a, b) => (weighted(b.tokens, weights) < weighted(a.tokens, weights) ? b : a));
+  });
 }
 
 /**
- * The best way to sample, unless a search beats it by more than two standard errors. Sampling is averaged over many
- * subsets and a search is one run a question: of a dozen searches, the luckiest is usually one error better than it is
- * (cf. the one-standard-error rule of Breiman et al. 1984).
+ * A contender's accuracy in each bin, as far as the bin's questions can tell. Bins are small and contenders many: that one
+ * of them shines in one bin is mostly luck. Its gain over the mean of all contenders is therefore drawn from what it is in
+ * the bin towards what it is everywhere, the more, the less its gains differ between bins beyond their standard errors
+ * (empirical Bayes: Efron and Morris 1975).
  */
-function surelyBest(contenders: readonly Contender[], weights: readonly number[]): Contender {
-  const better = (a: Contender, b: Contender) => (weighted(b.right, weights) > weighted(a.right, weights) ? b : a);
+function shrunk(contenders: readonly Contender[], one: number, bins: readonly (readonly number[])[]): number[] {
+  const usual = contenders[0]!.right.map((_, i) => mean(contenders.map(({ right }) => right[i]!)));
+  const gains = contenders[one]!.right.map((right, i) => right - usual[i]!);
+  const everywhere = weighted(
+    gains,
+    gains.map((_, i) => mean(bins.map((weights) => weights[i]!))),
+  );
+  const filled = bins.filter((weights) => !isEmpty(weights));
+  const noise = mean(filled.map((weights) => standardError(gains, weights) ** 2));
+  const apart = mean(filled.map((weights) => (weighted(gains, weights) - everywhere) ** 2));
+  const real = filled.length > 1 ? Math.max(0, (apart * filled.length) / (filled.length - 1) - noise) : Infinity;
+  return bins.map((weights) => {
+    const error = standardError(gains, weights) ** 2;
+    const trust = real === Infinity || real + error === 0 ? 1 : real / (real + error);
+    return weighted(usual, weights) + everywhere + trust * (weighted(gains, weights) - everywhere);
+  });
+}
+
+/**
+ * The best way to sample, unless a search beats it by more than a standard error over all questions. Sampling is averaged
+ * over many subsets and a search is one run a question: of a dozen searches, the luckiest would otherwise be taken for the
+ * best (cf. the one-standard-error rule of Breiman et al. 1984).
+ */
+function surelyBest(contenders: readonly Contender[], accuracy: (one: Contender) => number): Contender {
+  const better = (a: Contender, b: Contender) => (accuracy(b) > accuracy(a) ? b : a);
   const averaged = contenders.filter(({ averaged }) => averaged);
   const usual = (averaged.length > 0 ? averaged : contenders).reduce(better);
   const surer = contenders.filter((one) => {
     const gain = one.right.map((right, i) => right - usual.right[i]!);
-    return !one.averaged && weighted(gain, weights) > 2 * standardError(gain, weights);
+    const error = standardError(
+      gain,
+      gain.map(() => 1),
+    );
+    return !one.averaged && accuracy(one) - accuracy(usual) > error;
   });
   return surer.reduce(better, usual);
 }
@@ -144,24 +195,29 @@ export function crossValidated(
 ): { right: number[]; tokens: number[] } {
   const right = looks.map(() => 0);
   const tokens = looks.map(() => 0);
-  for (const { weights } of weightedBins(looks, edges)) {
-    const outcome = choose(contenders, weights, budget, options);
+  const bins = weightedBins(looks, edges);
+  const outcomes = choose(contenders, bins, budget, options);
+  for (const [bin, { weights }] of bins.entries()) {
     for (const [i, weight] of weights.entries()) {
-      right[i]! += weight * outcome.right[i]!;
-      tokens[i]! += weight * outcome.tokens[i]!;
+      right[i]! += weight * outcomes[bin]!.right[i]!;
+      tokens[i]! += weight * outcomes[bin]!.tokens[i]!;
     }
   }
   return { right, tokens };
 }
 
 /** The bins that looks fall into, and how much of each question does. */
-function weightedBins(looks: Looks, edges: readonly number[]): { upTo: number; weights: number[] }[] {
+function weightedBins(looks: Looks, edges: readonly number[]): Bin[] {
   const bins = edges.map((upTo, i) => {
     const from = edges[i - 1] ?? -Infinity;
     const holds = (value: number) => value >= from && (value < upTo || i === edges.length - 1);
     return { upTo, weights: looks.map((own) => own.filter(holds).length / Math.max(1, own.length)) };
   });
   return bins.filter(({ weights }) => weights.some((weight) => weight > 0));
+}
+
+function isEmpty(weights: readonly number[]): boolean {
+  return weights.every((weight) => weight === 0);
 }
 
 /** 0 or 1 for each question, as many of each as can be. */
