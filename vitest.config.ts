@@ -11,7 +11,13 @@ export default defineConfig({
     reporters: ["default", "./scripts/count-reporter.mjs"],
     projects: [
       {
-        test: { name: "fast", include: ["test/**/*.test.ts"], exclude: engine, sequence: { groupOrder: 0 } },
+        test: {
+          name: "fast",
+          include: ["test/**/*.test.ts"],
+          exclude: engine,
+          testTimeout: 30_000, // on a busy machine
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         test: {
