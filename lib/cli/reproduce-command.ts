@@ -40,7 +40,7 @@ compute-optimal against best-of-N, and a larger model at equal FLOPs. Writes one
 page that needs no network, with every figure's data, and says of each of the
 paper's findings whether it was reproduced here.
 
-About 3 minutes on 2 cores; --full, with five times the questions, under 40. Ctrl-C
+About 3 minutes on 2 cores; --full, with six times the questions, about 12. Ctrl-C
 loses nothing: the same command goes on where it was.`;
 
 export function reproduceCommand(interruption: Interruption): Command {

@@ -12,6 +12,7 @@ import type { Grader } from "../evaluation/grader-pool.js";
 import type { Question } from "../evaluation/questions.js";
 import { Engine } from "../scheduler/engine.js";
 import type { Estimate } from "../scheduler/difficulty.js";
+import type { SolveOptions } from "../scheduler/solve-options.js";
 import { majorityVote, revisions, strategyByName, type Strategy } from "../strategies/index.js";
 import { collectRecords, type SearchSpec } from "../training/calibrate.js";
 import type { CalibrationRecord } from "../training/records.js";
@@ -50,7 +51,7 @@ export const quick: Scale = {
   searches: [...widths(4, 4), ...widths(16, 4), ...widths(64, 4)],
 };
 
-/** Under forty minutes on two cores. */
+/** About twelve minutes on two cores. */
 export const full: Scale = {
   questions: 250,
   budgets: [1, 4, 16, 64],
@@ -124,6 +125,7 @@ export async function runExperiments(options: ExperimentOptions): Promise<Measur
   const threads = cpus().length > 3 ? {} : { threads: 1 };
   const { generator, verifier } = models;
   await using main = await Engine.load({ generator, verifier, ...threads });
+  const { temperature } = main.policy; // of every model, so that they can be compared
   const common = { questions, grader: options.grader, signal, seed };
   const journal = (name: string) => join(options.folder, `${name}.jsonl`);
   const evaluated = (
@@ -135,7 +137,7 @@ export async function runExperiments(options: ExperimentOptions): Promise<Measur
     evaluate({
       ...common,
       engine,
-      solve,
+      solve: { ...solve, temperature },
       branches,
       journal: journal(name),
       onProgress: progress.part(name, questions.length),
@@ -175,11 +177,21 @@ export async function runExperiments(options: ExperimentOptions): Promise<Measur
         revised.push({ n, length, evaluation });
       }
     }
-    const watched = await watch(revising, questions, { seed, signal }, revisions({ chains: 2, length: 4 }));
+    const watched = await watch(
+      revising,
+      questions,
+      { seed, temperature, signal },
+      revisions({ chains: 2, length: 4 }),
+    );
     return { greedy: { small, large }, large: larger.models.generator.parameters, revised, watched };
   };
   const [{ records, served }, { greedy, large, revised, watched }] = await settled([searching(), others()]);
-  const beam = await watch(main, questions, { seed, signal }, strategyByName("beam", { n: 16, beamWidth: 4 }));
+  const beam = await watch(
+    main,
+    questions,
+    { seed, temperature, signal },
+    strategyByName("beam", { n: 16, beamWidth: 4 }),
+  );
   return {
     ...{ questions, records, served, revised, greedy, policy: main.policy },
     parameters: {
@@ -202,13 +214,13 @@ function powersOfFour(n: number): number[] {
 async function watch(
   engine: Engine,
   questions: readonly Question[],
-  { seed, signal }: Pick<ExperimentOptions, "seed" | "signal">,
+  options: Pick<SolveOptions, "seed" | "temperature" | "signal">,
   strategy: Strategy,
 ) {
   const isHard = ({ other }: Question) => Number(other["pass1"]) >= 0.1 && Number(other["pass1"]) <= 0.4;
   const question = questions.find(isHard) ?? questions[0]!;
   const watched = recordTree(strategy);
-  await engine.solve(question.question, { strategy: watched.strategy, seed, signal });
+  await engine.solve(question.question, { strategy: watched.strategy, ...options });
   return { question, recording: watched.recording };
 }
 

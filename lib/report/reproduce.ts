@@ -103,7 +103,7 @@ function factsOf({ questions, parameters, policy, greedy }: Measured, options: R
       name: "questions",
       value: `${questions.length}, of which the generator solves ${(100 * pass1).toFixed(1)}% greedily`,
     },
-    { name: "generator", value: `${count(parameters.generator)} parameters, temperature 0.8` },
+    { name: "generator", value: `${count(parameters.generator)} parameters, temperature ${policy.temperature}` },
     { name: "verifier", value: `${count(parameters.verifier)} parameters` },
     { name: "larger model", value: `${count(parameters.large)} parameters` },
     {
