@@ -35,8 +35,7 @@ export async function searchOptimally(search: QuestionSearch, settings: OptimalS
   const bins = binsOf(policy, estimate);
 
   let difficulty = estimate === "question" ? await guess(search, policy) : null;
-  if (difficulty === null && search.generations < policy.probes)
-    await search.run(samples(Math.min(policy.probes - search.generations, await atMost(search, capped)), settings));
+  if (difficulty === null) await probe(search, capped, settings);
 
   let stopped: StopReason | null = null;
   for (;;) {
@@ -55,6 +54,17 @@ export async function searchOptimally(search: QuestionSearch, settings: OptimalS
   }
   const bin = difficulty === null ? null : binIndex(bins, difficulty);
   return { estimate, difficulty, bin, stopped, rounds: search.rounds };
+}
+
+/** The samples that tell how hard the question is. Where tokens are capped, the first alone tells what the others cost. */
+async function probe(search: QuestionSearch, budget: Budget, settings: OptimalSettings): Promise<void> {
+  const { probes } = settings.policy;
+  const isPriced = budget.tokens !== undefined || budget.flops !== undefined;
+  if (search.generations === 0 && isPriced) await search.run(samples(1, settings));
+  const begun = search.generations > 0;
+  if (begun && (search.generations >= probes || search.exhausted)) return;
+  const left = begun || budget.generations !== undefined ? await search.affordable(budget) : Infinity;
+  if (left > 0 || !begun) await search.run(samples(Math.min(probes - search.generations, left), settings));
 }
 
 /** Without a sample; null if the policy has no probe, or the budget pays for no prompt. */
@@ -95,11 +105,6 @@ function nextRound(
 
 function samples(n: number, { verified }: OptimalSettings): Strategy {
   return strategyByName(verified ? "weighted-best-of-n" : "majority", { n: Math.max(1, n) });
-}
-
-/** Before anything ran, only a cap on generations says how many samples there may be. */
-function atMost(search: QuestionSearch, budget: Budget): Promise<number> {
-  return budget.generations === undefined ? Promise.resolve(Infinity) : search.affordable(budget);
 }
 
 function isUnlimited({ generations, tokens, flops, milliseconds }: Budget): boolean {

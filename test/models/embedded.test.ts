@@ -150,6 +150,15 @@ test("winners of subtrees decide whether more are needed: four samples are not e
   expect(decision!.rounds.map(({ strategy }) => strategy)).toEqual(["weighted-best-of-n", "dvts"]);
 });
 
+test("a small budget of tokens pays for whole solutions, and not for the beginnings of many", async () => {
+  await load();
+  for (const { question } of heldOut.slice(0, 12)) {
+    const { candidates, ledger } = await engine.solve(question, { budget: { tokens: 120 }, seed: 1 });
+    expect(candidates[0]!.finished).toBe(true);
+    expect(ledger.generatedTokens).toBeLessThanOrEqual(120);
+  }
+});
+
 test("many questions spend one budget of tokens or operations, and not one more", async () => {
   await load();
   const some = heldOut.slice(0, 24);
