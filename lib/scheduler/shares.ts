@@ -27,13 +27,13 @@ export type Share = (all: readonly Contender[], purses: readonly Purse[], policy
 
 /** As many more to each as all purses pay for, up to the policy's probes. */
 export const evenly: Share = (all, purses, { probes }) => {
-  const more = Math.max(0, Math.min(...purses.map(({ left, prices }) => Math.floor(left / sum(prices)))));
+  const more = Math.max(0, Math.min(...purses.map(({ left, prices }) => Math.floor(left / priceOf(all, prices)))));
   return all.map(({ generations, cap, over }) => (over ? cap : Math.max(cap, Math.min(probes, generations + more))));
 };
 
 /** Level by level, to whoever gains most for what it takes of the scarcest purse. */
 export const greedily: Share = (all, purses, policy) => {
-  const [scarcest] = [...purses].sort((a, b) => a.left / sum(a.prices) - b.left / sum(b.prices));
+  const [scarcest] = [...purses].sort((a, b) => a.left / priceOf(all, a.prices) - b.left / priceOf(all, b.prices));
   const left = purses.map((purse) => purse.left);
   const caps = all.map(({ cap }) => cap);
   const paid = all.map(({ generations }) => generations); // what is below the cap may yet be spent
@@ -54,6 +54,11 @@ export const greedily: Share = (all, purses, policy) => {
     gains[i] = gainOf(all[i]!, policy, cap);
   }
 };
+
+/** Of one more generation for everyone who goes on. */
+function priceOf(all: readonly Contender[], prices: readonly number[]): number {
+  return sum(prices.filter((_, i) => !all[i]!.over));
+}
 
 interface Gain {
   /** Of accuracy, a generation. */

@@ -128,56 +128,67 @@ function bestIn(
   bins: readonly (readonly number[])[],
   tolerance: number,
 ): (Contender | null)[] {
-  const accuracies = contenders.map((_, i) => shrunk(contenders, i, bins));
+  const usual = contenders[0]!.right.map((_, i) => mean(contenders.map(({ right }) => right[i]!)));
+  const gains = new Map(contenders.map((one) => [one, shrunk(difference(one.right, usual), bins)]));
   return bins.map((weights, bin) => {
     if (isEmpty(weights)) return null;
-    const accuracy = (one: Contender) => accuracies[contenders.indexOf(one)]![bin]!;
-    const best = surelyBest(contenders, accuracy);
-    const good = contenders.filter((one) => accuracy(one) >= accuracy(best) - tolerance);
+    const gain = (one: Contender) => gains.get(one)![bin]!.gain;
+    const best = surelyBest(contenders, bins, bin, gain);
+    const good = contenders.filter((one) => gain(one) >= gain(best) - tolerance);
     return good.reduce((a, b) => (weighted(b.tokens, weights) < weighted(a.tokens, weights) ? b : a));
   });
 }
 
+/** What a bin's questions tell of a gain, and how sure that is. */
+interface Shrunk {
+  readonly gain: number;
+  /** Its standard error. */
+  readonly error: number;
+}
+
 /**
- * A contender's accuracy in each bin, as far as the bin's questions can tell. Bins are small and contenders many: that one
- * of them shines in one bin is mostly luck. Its gain over the mean of all contenders is therefore drawn from what it is in
- * the bin towards what it is everywhere, the more, the less its gains differ between bins beyond their standard errors
- * (empirical Bayes: Efron and Morris 1975).
+ * A gain in each bin, as far as the bin's questions can tell. Bins are small and contenders many: that one of them shines in
+ * one bin is mostly luck. So the gain is drawn from what it is in the bin towards what it is everywhere, the more, the less
+ * gains differ between bins beyond their standard errors (empirical Bayes: Efron and Morris 1975).
  */
-function shrunk(contenders: readonly Contender[], one: number, bins: readonly (readonly number[])[]): number[] {
-  const usual = contenders[0]!.right.map((_, i) => mean(contenders.map(({ right }) => right[i]!)));
-  const gains = contenders[one]!.right.map((right, i) => right - usual[i]!);
-  const everywhere = weighted(
-    gains,
-    gains.map((_, i) => mean(bins.map((weights) => weights[i]!))),
-  );
+function shrunk(gains: readonly number[], bins: readonly (readonly number[])[]): Shrunk[] {
   const filled = bins.filter((weights) => !isEmpty(weights));
-  const noise = mean(filled.map((weights) => standardError(gains, weights) ** 2));
-  const apart = mean(filled.map((weights) => (weighted(gains, weights) - everywhere) ** 2));
-  const real = filled.length > 1 ? Math.max(0, (apart * filled.length) / (filled.length - 1) - noise) : Infinity;
+  const all = gains.map((_, i) => sum(filled.map((weights) => weights[i]!)));
+  const everywhere = weighted(gains, all);
+  const scattered = filled.map((weights) => {
+    const middle = weighted(gains, weights);
+    return sum(gains.map((gain, i) => weights[i]! * (gain - middle) ** 2));
+  });
+  const variance = sum(scattered) / Math.max(1, sum(all) - filled.length); // of one question, the same in every bin
+  const squaredError = (weights: readonly number[]) => variance / sizeOf(weights);
+  const apart = sum(filled.map((weights) => (weighted(gains, weights) - everywhere) ** 2));
+  const real = filled.length > 1 ? apart / (filled.length - 1) - mean(filled.map(squaredError)) : Infinity;
   return bins.map((weights) => {
-    const error = standardError(gains, weights) ** 2;
-    const trust = real === Infinity || real + error === 0 ? 1 : real / (real + error);
-    return weighted(usual, weights) + everywhere + trust * (weighted(gains, weights) - everywhere);
+    if (isEmpty(weights)) return { gain: everywhere, error: Infinity };
+    const trust = real === Infinity ? 1 : real <= 0 ? 0 : real / (real + squaredError(weights));
+    const own = weighted(gains, weights);
+    const error = Math.hypot(trust * Math.sqrt(squaredError(weights)), (1 - trust) * Math.sqrt(squaredError(all)));
+    return { gain: everywhere + trust * (own - everywhere), error };
   });
 }
 
 /**
- * The best way to sample, unless a search beats it by more than a standard error over all questions. Sampling is averaged
- * over many subsets and a search is one run a question: of a dozen searches, the luckiest would otherwise be taken for the
- * best (cf. the one-standard-error rule of Breiman et al. 1984).
+ * The best way to sample, unless a search beats it by more than a standard error. Sampling is averaged over many subsets
+ * and a search is one run a question: of a dozen searches, the luckiest would otherwise be taken for the best (cf. the
+ * one-standard-error rule of Breiman et al. 1984).
  */
-function surelyBest(contenders: readonly Contender[], accuracy: (one: Contender) => number): Contender {
-  const better = (a: Contender, b: Contender) => (accuracy(b) > accuracy(a) ? b : a);
+function surelyBest(
+  contenders: readonly Contender[],
+  bins: readonly (readonly number[])[],
+  bin: number,
+  gain: (one: Contender) => number,
+): Contender {
+  const better = (a: Contender, b: Contender) => (gain(b) > gain(a) ? b : a);
   const averaged = contenders.filter(({ averaged }) => averaged);
   const usual = (averaged.length > 0 ? averaged : contenders).reduce(better);
   const surer = contenders.filter((one) => {
-    const gain = one.right.map((right, i) => right - usual.right[i]!);
-    const error = standardError(
-      gain,
-      gain.map(() => 1),
-    );
-    return !one.averaged && accuracy(one) - accuracy(usual) > error;
+    const { error } = shrunk(difference(one.right, usual.right), bins)[bin]!;
+    return !one.averaged && gain(one) - gain(usual) > error;
   });
   return surer.reduce(better, usual);
 }
@@ -236,10 +247,17 @@ function weighted(values: readonly number[], weights: readonly number[]): number
   return sum / total;
 }
 
-function standardError(values: readonly number[], weights: readonly number[]): number {
-  const middle = weighted(values, weights);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return Math.sqrt(values.reduce((sum, value, i) => sum + (weights[i]! * (value - middle)) ** 2, 0)) / total;
+/** As many questions as these weights are worth. */
+function sizeOf(weights: readonly number[]): number {
+  return sum(weights) ** 2 / sum(weights.map((weight) => weight ** 2));
+}
+
+function difference(a: readonly number[], b: readonly number[]): number[] {
+  return a.map((value, i) => value - b[i]!);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 /** 95%, percentile bootstrap over questions with their weights. */

@@ -30,13 +30,20 @@ export function policyFrom(
 ): Policy {
   const { budgets, bins, probes, seed, tolerance } = options;
   const contenders = contendersOf(records, budgets);
-  const probed = afterProbes(contenders, records, probes);
+  const probed = afterProbes(contendersOf(records, [...new Set([...budgets, probes])]), records, probes);
   const oracle = records.map(({ samples }) => oracleDifficulty(samples.map(({ right }) => right)));
   const fit = (looks: Looks, estimate: string) => {
     const edges = typeof bins === "number" ? quantileEdges(looks, bins) : bins;
     if (estimate === "question") return fitBins(contenders, looks, edges, options);
-    const sizes = new Set([...budgets, ...probed.map(({ generations }) => generations)]);
-    return fitBins(probed, looks, edges, { ...options, budgets: [...sizes].sort((a, b) => a - b) });
+    const sizes = [...new Set([...budgets, ...probed.map(({ generations }) => generations)])].sort((a, b) => a - b);
+    const [few, enough] = [sizes.filter((size) => size < probes), sizes.filter((size) => size >= probes)];
+    // Who has the probes' budget has drawn them: fewer samples are no choice any more.
+    const drawn = probed.filter(({ averaged, generations }) => !averaged || generations >= probes);
+    const below = few.length > 0 ? fitBins(probed, looks, edges, { ...options, budgets: few }) : [];
+    return fitBins(drawn, looks, edges, { ...options, budgets: enough }).map((bin, i) => ({
+      ...bin,
+      entries: [...(below[i]?.entries ?? []), ...bin.entries],
+    }));
   };
 
   const looks = lookedAt(records, probes, oracle, seed);
@@ -85,7 +92,7 @@ function afterProbes(
     if (!averaged) {
       return { ...one, generations: generations + probes, tokens: tokens.map((own, i) => own + looking[i]!) };
     }
-    if (generations <= probes) return one;
+    if (generations <= probes) return one; // below the probes' budget there are as many probes as it pays for
     // Two rounds: the second writes again what it has in common with the first.
     const inTwo = records.map(({ sharing }, i) => looking[i]! + tokensOf(sharing, generations - probes));
     return { ...one, tokens: inTwo };
