@@ -1,6 +1,8 @@
 #include "scheduler/generator.h"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <string_view>
 
 #include "base/counter_rng.h"
@@ -17,6 +19,12 @@ size_t find_stop(const std::string & text, const std::vector<std::string> & stop
     size_t at = std::string::npos;
     for (const std::string & stop : stops) at = std::min(at, text.find(stop));
     return at;
+}
+
+uint64_t oldest(const auto & writers) {
+    uint64_t age = std::numeric_limits<uint64_t>::max();
+    for (const auto & writer : writers) age = std::min(age, writer.age);
+    return age;
 }
 
 }  // namespace
@@ -123,12 +131,13 @@ void Generator::extend(Branch & branch, const Extend & command) {
 
 void Generator::each_to_score(const std::function<void(const Step &, const std::string &, uint32_t)> & visit) const {
     for (const auto & job : jobs_) {
-        const Pos begun = job->step()->place->node->end();
-        const Pos end = job->growing ? job->growing->end() : begun;
-        for (const Writer & writer : job->writers) {  // each may yet end in a step of its own
-            if (writer.score && !writer.done) visit(*job->step(), job->text, static_cast<uint32_t>(end - begun));
-        }
+        if (job->scores()) visit(*job->step(), job->text, written(*job));
     }
+}
+
+// Tokens of the step being written.
+uint32_t Generator::written(const Job & job) const {
+    return job.growing ? static_cast<uint32_t>(job.growing->end() - job.step()->place->node->end()) : 0;
 }
 
 void Generator::expire(Clock::time_point now) {
@@ -146,7 +155,7 @@ void Generator::expire(Clock::time_point now) {
 void Generator::fail(ErrorCode error, const std::string & message, const std::function<bool(const Branch &)> & which) {
     for (const auto & job : jobs_) {
         for (Writer & writer : job->writers) {
-            if (which(*writer.branch)) fail(*job, writer, error, message);
+            if (!writer.done && which(*writer.branch)) fail(*job, writer, error, message);
         }
     }
     drop_done();
@@ -217,8 +226,7 @@ void Generator::plan(uint32_t owed, const Job * alone) {
         if (!kept && node.computed == node.size() && !forest.park_below(end)) continue;
         Search & search = job->search();
         const uint32_t owes = kept ? 0 : lane_->owed_beyond_batch(end, node.size());
-        const int64_t to_score = std::count_if(job->writers.begin(), job->writers.end(),
-                                               [](const Writer & writer) { return writer.score; });  // a token each
+        const int64_t to_score = job->scores() ? 1 : 0;  // the token that comes of it
         if (!search.affords(owes, to_score)) {
             search.out_of_flops = true;
             finish(*job, FinishReason::budget);
@@ -301,31 +309,44 @@ void Generator::apply(Job & job, const std::vector<Sample> & samples) {
         Way & way = same != ways.end() ? *same : ways.emplace_back(Way{samples[i], {}});
         way.writers.push_back(std::move(writer));
     }
+    // A step to be scored is paid for while it is written; where the text parts, every further part pays for its own.
+    const int64_t again = search.account->flops_budget < 0 ? 0 : events_.tokens_to_score(job.text, written(job)) + 1;
+    bool paid = false;
+    std::vector<Writer> stopped;
+    std::erase_if(ways, [&](Way & way) {
+        const bool scores =
+            std::any_of(way.writers.begin(), way.writers.end(), [](const Writer & w) { return w.score; });
+        const int64_t owes = scores && paid ? again : 0;
+        if (!search.out_of_tokens() && search.affords(0, owes)) {
+            paid = paid || scores;
+            search.account->committed.verifier += owes;
+            ++search.generated;
+            ++search.account->generated;
+            search.coalesced += static_cast<int64_t>(way.writers.size()) - 1;
+            return false;
+        }
+        std::move(way.writers.begin(), way.writers.end(), std::back_inserter(stopped));
+        return true;
+    });
+    std::vector<Job *> jobs;
+    for (size_t i = 1; i < ways.size(); ++i) jobs.push_back(&part(job, std::move(ways[i].writers)));
+    if (!stopped.empty()) finish(part(job, std::move(stopped)), FinishReason::budget);  // all in one step
     if (ways.empty()) {
+        job.writers.clear();
         job.done = true;
         return;
     }
-    std::vector<Job *> jobs{&job};
-    while (jobs.size() < ways.size()) jobs.push_back(&part(job));
-    for (size_t i = 0; i < ways.size(); ++i) {
-        jobs[i]->writers = std::move(ways[i].writers);
-        jobs[i]->age = std::ranges::min(jobs[i]->writers, {}, &Writer::age).age;
-    }
-    for (size_t i = 0; i < ways.size(); ++i) {
-        if (search.out_of_tokens()) {
-            finish(*jobs[i], FinishReason::budget);
-            continue;
-        }
-        ++search.generated;
-        ++search.account->generated;
-        search.coalesced += static_cast<int64_t>(jobs[i]->writers.size()) - 1;
-        write(*jobs[i], ways[i].sample);
-    }
+    job.writers = std::move(ways.front().writers);
+    job.age = oldest(job.writers);
+    write(job, ways.front().sample);
+    for (size_t i = 1; i < ways.size(); ++i) write(*jobs[i - 1], ways[i].sample);
 }
 
 // Another job that has written the same, for some of its writers.
-Generator::Job & Generator::part(Job & job) {
+Generator::Job & Generator::part(Job & job, std::vector<Writer> writers) {
     Job & other = *jobs_.emplace_back(std::make_unique<Job>());
+    other.age = oldest(writers);
+    other.writers = std::move(writers);
     if (job.growing) other.growing = job.growing.share();
     other.text = job.text;
     other.tokens = job.tokens;

@@ -3,6 +3,7 @@
 // Must not know: the queue, verifiers. Thread: the scheduler thread.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -18,6 +19,8 @@ public:
     struct Events {
         std::function<void(Completion)> complete;
         std::function<void(const std::shared_ptr<Step> &)> step_ended;  // of an Extend that asked for scores
+        // What scoring a step of this text and so many tokens would cost.
+        std::function<int64_t(const std::string &, uint32_t)> tokens_to_score;
     };
 
     Generator(std::unique_ptr<Lane> lane, Events events);
@@ -66,7 +69,7 @@ private:
     // of them; where they draw differently the job parts.
     struct Job {
         std::vector<Writer> writers;
-        uint64_t age = 0;  // the oldest writer's
+        uint64_t age = 0;  // the oldest's of those that began this part of it
         NodeRef growing;   // where the step being written ends by now; none at a step's beginning
         std::string text = {};
         bool cut = false;  // a stop string ended it: the text is shorter than the tokens
@@ -76,11 +79,15 @@ private:
         bool suspect = false;  // was in a batch that failed: runs alone until cleared
         bool done = false;
 
+        bool scores() const {
+            return std::any_of(writers.begin(), writers.end(), [](const Writer & w) { return w.score && !w.done; });
+        }
         Search & search() const { return *writers.front().branch->search; }
         const std::shared_ptr<Step> & step() const { return writers.front().branch->step; }
     };
 
     NodeId end_of(const Job & job) const { return job.growing ? job.growing.id() : job.step()->place->node.id(); }
+    uint32_t written(const Job & job) const;
     bool at_length_limit(const Branch & branch, NodeId end) const;
     static void leave(Step & step);
     static void stop_writing(Step & step);
@@ -88,7 +95,7 @@ private:
     void plan(uint32_t owed, const Job * alone);
     void sample(EngineStats & stats);
     void apply(Job & job, const std::vector<Sample> & samples);
-    Job & part(Job & job);
+    Job & part(Job & job, std::vector<Writer> writers);
     void write(Job & job, const Sample & sample);
     void end_step(Job & job);
     void finish(Job & job, FinishReason reason);

@@ -53,7 +53,10 @@ void Scheduler::run(const Load & load) {
         generator_ = std::make_unique<Generator>(
             std::move(lanes.generator),
             Generator::Events{[this](Completion completion) { completions_.push_back(std::move(completion)); },
-                              [this](const std::shared_ptr<Step> & step) { verifier_->score(step); }});
+                              [this](const std::shared_ptr<Step> & step) { verifier_->score(step); },
+                              [this](const std::string & text, uint32_t tokens) {
+                                  return verifier_ ? verifier_->tokens_to_score(text, tokens) : 0;
+                              }});
         hidden_states_ = std::make_unique<HiddenStates>(
             generator_->lane(), [this](Completion completion) { completions_.push_back(std::move(completion)); });
         if (lanes.verifier) {

@@ -53,7 +53,7 @@ struct Step {
     Search * search = nullptr;
     bool given = false;     // a prompt or a context: a solution begins below it
     bool cut = false;       // its tokens say more than its text: a stop string
-    NodeRef node;           // its tokens in the generator's forest; none: a context without tokens
+    NodeRef node;           // where its tokens end in the generator's forest; none: a context without tokens
     NodeRef verifier_node;  // in the verifier's, once its scoring has begun; none: likewise, or it is not to see it
     // After whose tokens the next step's come, in each forest: itself, unless it has no tokens of its own there.
     Step * place = this;

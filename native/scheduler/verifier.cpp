@@ -165,23 +165,25 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
     each_to_score([&](const Step & step, const std::string & text, uint32_t tokens) {
         Search & search = *step.search;
         if (search.account->flops_budget < 0) return;
-        const int64_t tag = reading_.kind == Reading::Kind::tag ? 1 : 0;
-        const auto size = [&](const std::string & words, uint32_t written, TextKind kind) {
-            if (same_vocabulary_ && kind == TextKind::plain) return static_cast<int64_t>(written);
-            return static_cast<int64_t>(lane_->model->tokenize(words, kind).size());
-        };
-        search.account->committed.verifier += size(text, tokens, TextKind::plain) + tag;
+        search.account->committed.verifier += tokens_to_score(text, tokens);
         const Step * at = step.verifier_place;
         for (; !at->verifier_node && steps.insert(at).second; at = at->parent->verifier_place) {
             if (at->given) {
-                search.account->committed.verifier += size(at->text, 0, TextKind::context);
+                const auto words = lane_->model->tokenize(at->text, TextKind::context);
+                search.account->committed.verifier += static_cast<int64_t>(words.size());
             } else {
-                search.account->committed.verifier +=
-                    size(at->text, static_cast<uint32_t>(at->n_tokens()), TextKind::plain) + tag;
+                const auto tokens_above = static_cast<uint32_t>(at->n_tokens());
+                search.account->committed.verifier += tokens_to_score(at->text, tokens_above);
             }
         }
         if (at->verifier_node) add_node(search, at->verifier_node.id(), at->verifier_node->size());
     });
+}
+
+int64_t Verifier::tokens_to_score(const std::string & text, uint32_t tokens) const {
+    const int64_t tag = reading_.kind == Reading::Kind::tag ? 1 : 0;
+    if (same_vocabulary_) return tokens + tag;
+    return static_cast<int64_t>(lane_->model->tokenize(text, TextKind::plain).size()) + tag;
 }
 
 void Verifier::drop(const Search & search) {

@@ -46,6 +46,8 @@ public:
     // way and those that a generator is writing, told by `each_to_score`.
     using ToScore = std::function<void(const Step & above, const std::string & text, uint32_t tokens)>;
     void commit(const std::function<void(const ToScore &)> & each_to_score) const;
+    // What scoring a step of this text would cost that is so many of the generator's tokens.
+    int64_t tokens_to_score(const std::string & text, uint32_t tokens) const;
     // Forgets the unfinished scoring of a search.
     void drop(const Search & search);
 

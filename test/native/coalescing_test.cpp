@@ -19,10 +19,7 @@ TEST(greedy_branches_cost_what_one_does) {
     const auto cost = [](uint32_t branches) {
         Driver driver;
         const auto opened = driver.open("greedy", 1);
-        std::vector<RequestId> requests;
-        for (const BranchId branch : driver.fork(opened.root, branches)) {
-            requests.push_back(driver.extend(branch, 3, false, at_temperature(0)));
-        }
+        const auto requests = driver.extend_together(driver.fork(opened.root, branches), 3, false, at_temperature(0));
         for (const RequestId request : requests) CHECK(driver.wait(request).error == ErrorCode::none);
         const Ledger ledger = driver.ledger(opened.search);
         CHECK_EQ(ledger.coalesced_tokens, ledger.generated_tokens * (branches - 1));
@@ -49,9 +46,12 @@ TEST(branches_that_draw_alike_part_where_they_differ) {
             // Different numbers of steps: who has written all of its own leaves the others to go on.
             const auto steps = [](uint32_t i) { return 1 + i % 3; };
             std::vector<RequestId> extended, scored;
+            std::vector<Command> commands;
             for (uint32_t i = 0; i < branches.size(); ++i) {
-                extended.push_back(driver.extend(branches[i], steps(i), i % 2 == 0, sampler));
+                extended.push_back(driver.next_request());
+                commands.push_back(Extend{extended.back(), branches[i], steps(i), sampler, i % 2 == 0});
             }
+            driver.submit(std::move(commands));
             std::vector<NaiveBranch> written;
             std::set<std::vector<Token>> ends;
             int64_t drawn = 0, scored_tokens = 0;
@@ -90,6 +90,50 @@ TEST(branches_that_draw_alike_part_where_they_differ) {
         }
     }
     CHECK(coalesced > 1000);
+}
+
+// A step that many write is scored once, and must not be paid for by each of them beforehand.
+TEST(many_that_write_alike_need_no_more_operations_than_one) {
+    const auto finishes = [](uint32_t branches, double flops) {
+        Driver::Setup setup;
+        setup.with_verifier = true;
+        Driver driver(setup);
+        const auto opened = driver.open("alike", 3, [&](OpenSearch & c) { c.flops_budget = flops; });
+        const auto requests = driver.extend_together(driver.fork(opened.root, branches), 99, true, at_temperature(0));
+        bool all = true;
+        for (const RequestId request : requests) all = all && driver.wait(request).reason != FinishReason::budget;
+        CHECK(driver.ledger(opened.search).flops <= flops);
+        return all;
+    };
+    double enough = 2000;
+    while (!finishes(1, enough)) enough += 2000;
+    CHECK(finishes(64, enough));
+    CHECK(!finishes(64, enough - 2000));
+}
+
+TEST(what_a_spent_budget_ends_alike_is_one_step) {
+    for (uint64_t seed = 0; seed < 60; ++seed) {
+        for (const int64_t budget : {3, 10, 25}) {
+            Driver::Setup setup;
+            setup.with_verifier = true;
+            setup.reading = {Reading::Kind::tag, 'k', 'y', 'n'};
+            Driver driver(setup);
+            const auto opened = driver.open("spent", seed, [&](OpenSearch & c) { c.token_budget = budget; });
+            const auto requests = driver.extend_together(driver.fork(opened.root, 24), 99, true, at_temperature(0.3f));
+            std::map<std::string, int64_t> steps;  // by all text up to its end
+            for (const RequestId request : requests) {
+                std::string text;
+                for (const StepResult & step : driver.wait(request).steps) {
+                    text += step.text + '|';
+                    steps[text] = static_cast<int64_t>(step.text.size()) + 1;  // a token is a byte, and there is a tag
+                }
+            }
+            for (const RequestId request : requests) CHECK(driver.wait(request).error == ErrorCode::none);
+            int64_t different = 0;
+            for (const auto & [text, tokens] : steps) different += tokens;
+            CHECK(driver.close_and_wait(opened.search).verifier_tokens <= different);
+        }
+    }
 }
 
 // Those who share a text come and go in the middle of it.

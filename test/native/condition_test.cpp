@@ -21,9 +21,8 @@ TEST(a_conditioned_branch_is_written_as_if_its_context_were_its_prompt) {
     const BranchId context = driver.condition(attempt, "again: ");
     const NaiveBranch conditioned = alone.condition(0, "again: ");
     const auto branches = driver.fork(context, 6);
-    std::vector<RequestId> requests;
+    const auto requests = driver.extend_together(branches, 99);
     std::vector<NaiveBranch> written;
-    for (const BranchId branch : branches) requests.push_back(driver.extend(branch, 99));
     for (uint32_t i = 0; i < branches.size(); ++i) {
         NaiveBranch revised = conditioned.fork(i);
         revised.extend(naive, 99, {});

@@ -133,6 +133,18 @@ public:
         submit({Extend{request, branch, steps, sampler, score}});
         return request;
     }
+    // All in one turn, as the addon does it: those that draw alike write alike.
+    std::vector<RequestId> extend_together(const std::vector<BranchId> & branches, uint32_t steps = 1,
+                                           bool score = false, SamplerOptions sampler = {}) {
+        std::vector<RequestId> requests;
+        std::vector<Command> commands;
+        for (const BranchId branch : branches) {
+            requests.push_back(next_request());
+            commands.push_back(Extend{requests.back(), branch, steps, sampler, score});
+        }
+        submit(std::move(commands));
+        return requests;
+    }
     RequestId score(BranchId branch) {
         const RequestId request = next_request();
         submit({Score{request, branch}});

@@ -16,8 +16,7 @@ TEST(branches_are_written_as_if_each_were_alone) {
     CHECK(driver.wait(opened.request).error == ErrorCode::none);
     const NaiveBranch root = NaiveBranch::root(naive, "12+30=", 5);
     const auto branches = driver.fork(opened.root, 12);
-    std::vector<RequestId> requests;
-    for (const BranchId branch : branches) requests.push_back(driver.extend(branch, 99));
+    const auto requests = driver.extend_together(branches, 99);
     int64_t sampled = 0;
     std::vector<NaiveBranch> written;
     for (uint32_t i = 0; i < branches.size(); ++i) {
@@ -59,8 +58,9 @@ TEST(forking_between_steps_costs_no_tokens) {
             const auto children = driver.fork(id, 3);
             for (uint32_t i = 0; i < 3; ++i) next.emplace_back(children[i], alone.fork(i));
         }
-        std::vector<RequestId> requests;
-        for (auto & [id, alone] : next) requests.push_back(driver.extend(id));
+        std::vector<BranchId> ids;
+        for (auto & [id, alone] : next) ids.push_back(id);
+        const auto requests = driver.extend_together(ids);
         for (size_t i = 0; i < next.size(); ++i) {
             const size_t steps_before = next[i].second.steps.size();
             next[i].second.extend(naive, 1, {});
