@@ -81,7 +81,7 @@ export function costView({ strategy, decision, seed, ledger }: Answer, { columns
     [
       "generator",
       `${grouped(ledger.promptTokens)} prompt + ${grouped(ledger.generatedTokens)} generated tokens` +
-        `${ledger.coalescedTokens > 0 ? ` (${grouped(ledger.coalescedTokens)} saved, written alike)` : ""}, ` +
+        `${ledger.coalescedTokens > 0 ? ` (${grouped(ledger.coalescedTokens)} shared)` : ""}, ` +
         `${grouped(ledger.kvCellsPeak)} KV cells`,
     ],
   ];

@@ -133,9 +133,7 @@ function questionView({ question, answer, pass1 }: Question, number: number, { c
     ...wrap(question, columns - 4 - head.length).map(
       (line, i) => `  ${i === 0 ? head : " ".repeat(head.length)}${line}`,
     ),
-    colors.dim(
-      `     Right is ${answer}. The model alone finds it in ${percent(pass1)} of its attempts at temperature 0.8.`,
-    ),
+    colors.dim(`     Right is ${answer}. The model alone finds it in ${percent(pass1)} of its attempts.`),
   ];
 }
 

@@ -31,7 +31,7 @@ function costRows({ cost }: Summary): [string, string][] {
     [
       "generator",
       tokens(cost.promptTokens, cost.generatedTokens, "generated") +
-        (cost.coalescedTokens > 0 ? ` (${grouped(cost.coalescedTokens)} saved, written alike)` : ""),
+        (cost.coalescedTokens > 0 ? ` (${grouped(cost.coalescedTokens)} shared)` : ""),
     ],
     ...(cost.verifierTokens > 0
       ? [["verifier", tokens(cost.verifierPromptTokens, cost.verifierTokens, "scored")] as [string, string]]

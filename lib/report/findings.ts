@@ -139,10 +139,12 @@ function fourTimes(results: Results, baseline: Outcomes): Finding[] {
     const against = (reaches: readonly Reach[], claim: string, source: string): Finding => {
       const reach = reaches.find(({ series }) => series === name);
       const factor = reach === undefined ? 0 : reach.baseline.x / reach.x;
+      const shown = lines.find((line) => meanTokens(line) === reach?.x) ?? best;
       const evidence =
-        reach === undefined
+        (reach === undefined
           ? `its best, ${percent(mean(best.right))} at ${Math.round(meanTokens(best))} tokens, is below ${percent(mean(baseline.right))}`
-          : `${Math.round(reach.x)} against ${Math.round(reach.baseline.x)} tokens a question: ${factor.toFixed(1)} times fewer`;
+          : `${Math.round(reach.x)} against ${Math.round(reach.baseline.x)} tokens a question: ${factor.toFixed(1)} times fewer`) +
+        `; difference ${points(bootstrapDifference(shown.right, baseline.right))}`;
       return { claim, source, verdict: factor >= 4 ? "reproduced" : "not reproduced", evidence };
     };
     const claim = `Compute-optimal (${name.split(", ")[1]!}; ${how}) reaches best-of-${baseline.budget} with 4 times less`;

@@ -5,6 +5,7 @@ import { sampledResult } from "../../bench/accuracy/results.js";
 import { median } from "../../bench/support/statistics.js";
 import { format, number, spread } from "../../bench/support/table.js";
 import { failedRecord } from "../../lib/evaluation/records.js";
+import { unshared } from "../../lib/evaluation/sharing.js";
 
 describe("median", () => {
   it("is the middle, or between the two", () => {
@@ -19,7 +20,8 @@ describe("sampledResult", () => {
   const samples = [sample("1", 0.9), sample("2", 0.5), sample("2", 0.5), sample(null, null)];
   const none = failedRecord({ id: "q", question: "?", answer: "2", other: {} });
   const ledger = { ...none.ledger, generatedTokens: 80, verifierTokens: 40 };
-  const run = { records: [{ ...none, generations: 4, samples, ledger }], milliseconds: 8 };
+  const sharing = unshared([20, 20, 20, 20]);
+  const run = { records: [{ ...none, generations: 4, samples, sharing, ledger }], milliseconds: 8 };
 
   it("counts solutions that were cut short as drawn and paid for", () => {
     const share = { generatedTokens: 20, milliseconds: 2, right: [0.5] };

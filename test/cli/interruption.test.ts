@@ -40,7 +40,17 @@ describe.skipIf(unlessModels.skip)("a signal during a search (needs models/)", (
   });
 
   it("a second one ends the process", async () => {
-    const child = start(["solve", "-", ...modelFlags, "--n", "16384"]);
+    const child = start([
+      "solve",
+      "-",
+      ...modelFlags,
+      "--strategy",
+      "majority",
+      "--n",
+      "20000",
+      "--temperature",
+      "1.5",
+    ]);
     const end = ended(child);
     await listening(child);
     child.stdin.end(long);

@@ -72,7 +72,7 @@ describe("answerView", () => {
         42                     0.040           1         0.040
 
         search     beam, n 16, beam width 4, aggregation min, seed 7
-        generator  81 prompt + 1,264 generated tokens (2,010 saved, written alike), 278 KV cells
+        generator  81 prompt + 1,264 generated tokens (2,010 shared), 278 KV cells
         verifier   81 prompt + 1,128 scored tokens, 278 KV cells
         tree       294 distinct tokens at peak, 0 recomputed
         cost       1.23 s, 1,027 tokens/s, 5.22 GFLOP"
