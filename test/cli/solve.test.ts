@@ -169,7 +169,7 @@ describe.skipIf(unlessModels.skip)("thinktree solve (needs models/)", () => {
       "--n",
       "1024",
       "--time",
-      "0.3s",
+      "0.03s",
     ]);
     expect(stdout).toMatch(/Answer {2}none {2}\(time is up: the best so far/);
     expect(code).toBe(3);
