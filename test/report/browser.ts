@@ -83,7 +83,7 @@ export class Page implements AsyncDisposable {
     const gone = new Promise((resolve) => this.#browser.once("exit", resolve));
     this.#browser.kill();
     await gone;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20 });
   }
 
   #receive({ id, method, params, ...rest }: Message): void {
