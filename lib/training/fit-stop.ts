@@ -11,7 +11,7 @@
 import { chanceRight } from "../evaluation/estimators.js";
 import { mean } from "../evaluation/statistics.js";
 import { reasonToStop, type StopRules } from "../scheduler/early-stop.js";
-import type { CalibrationRecord } from "./records.js";
+import { separateLooks, type CalibrationRecord } from "./records.js";
 
 const thresholds = [0.95, 0.98, 0.99, 0.995, 0.999, 0.9999] as const;
 
@@ -25,10 +25,10 @@ export function fitStop(
   const choice = verified ? "weighted-best-of-n" : "majority";
   const looks = records.map(({ samples }) => {
     const later = chanceRight(choice, samples, samples.length);
-    const groups = Array.from({ length: Math.floor(samples.length / probes) }, (_, i) =>
-      samples.slice(i * probes, (i + 1) * probes),
-    );
-    return groups.map((group) => ({ group, loss: later - chanceRight(choice, group, group.length) }));
+    return separateLooks(samples, probes).map((group) => ({
+      group,
+      loss: later - chanceRight(choice, group, group.length),
+    }));
   });
   const loosest = (rules: (threshold: number) => StopRules): number | null =>
     thresholds.find((threshold) => {

@@ -29,8 +29,9 @@ export function policyFrom(
   options: PolicyOptions,
 ): Policy {
   const { budgets, bins, probes, seed, tolerance } = options;
-  const contenders = contendersOf(records, budgets);
-  const probed = afterProbes(contendersOf(records, [...new Set([...budgets, probes])]), records, probes);
+  const all = contendersOf(records, [...new Set([...budgets, probes])]);
+  const contenders = all.filter(({ averaged, generations }) => !averaged || budgets.includes(generations));
+  const probed = afterProbes(all, records, probes);
   const oracle = records.map(({ samples }) => oracleDifficulty(samples.map(({ right }) => right)));
   const fit = (looks: Looks, estimate: string) => {
     const edges = typeof bins === "number" ? quantileEdges(looks, bins) : bins;

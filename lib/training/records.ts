@@ -75,10 +75,14 @@ export function looksAt(
 ): number[] {
   if (estimate === "oracle") return [oracleDifficulty(samples.map(({ right }) => right))];
   const look = estimate === "score" ? scoreDifficulty : agreementDifficulty;
-  const groups = Array.from({ length: Math.floor(samples.length / probes) }, (_, i) =>
+  return separateLooks(samples, probes).map((group) => look(group));
+}
+
+/** The samples, `probes` at a time; a rest that is fewer is left out. */
+export function separateLooks(samples: readonly Sample[], probes: number): Sample[][] {
+  return Array.from({ length: Math.floor(samples.length / probes) }, (_, i) =>
     samples.slice(i * probes, (i + 1) * probes),
   );
-  return groups.map((group) => look(group));
 }
 
 function isSame(a: CalibrationSearch, b: CalibrationSearch): boolean {

@@ -182,12 +182,7 @@ void Generator::turn(EngineStats & stats) {
                 job->suspect = false;
                 lane_->forest.settle(end_of(*job));  // it ran as the oldest of all, and the next suspect needs room
             } else if (status != DecodeStatus::aborted) {
-                if (job->suspect) {
-                    for (Writer & writer : job->writers) {
-                        fail(*job, writer, ErrorCode::decode_failed, "the model could not decode this branch");
-                    }
-                    job->done = true;
-                }
+                if (job->suspect) fail(*job, ErrorCode::decode_failed, "the model could not decode this branch");
                 job->suspect = true;
             }
         }
@@ -285,11 +280,7 @@ void Generator::apply(Job & job, const std::vector<Sample> & samples) {
     Search & search = job.search();
     if (search.out_of_tokens()) return finish(job, FinishReason::budget);
     if (samples.front().token < 0) {
-        for (Writer & writer : job.writers) {
-            fail(job, writer, ErrorCode::bad_logits, "the model's logits are not finite: its weights are broken");
-        }
-        job.done = true;
-        return;
+        return fail(job, ErrorCode::bad_logits, "the model's logits are not finite: its weights are broken");
     }
     if (at_length_limit(*job.writers.front().branch, end_of(job))) return finish(job, FinishReason::length);
 
@@ -439,6 +430,11 @@ void Generator::complete(Writer & writer, FinishReason reason) {
     completion.reason = reason;
     completion.steps = std::move(writer.written);
     events_.complete(std::move(completion));
+}
+
+void Generator::fail(Job & job, ErrorCode error, const std::string & message) {
+    for (Writer & writer : job.writers) fail(job, writer, error, message);
+    job.done = true;
 }
 
 void Generator::fail(const Job & job, Writer & writer, ErrorCode error, const std::string & message) {

@@ -100,6 +100,7 @@ private:
     void end_step(Job & job);
     void finish(Job & job, FinishReason reason);
     void complete(Writer & writer, FinishReason reason);
+    void fail(Job & job, ErrorCode error, const std::string & message);
     void fail(const Job & job, Writer & writer, ErrorCode error, const std::string & message);
     void drop_done();
 

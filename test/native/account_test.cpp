@@ -1,14 +1,13 @@
 // Checks accounts: several searches spend one budget, and all of them together never more than it allows.
 #include <random>
 
-#include "driver.h"
+#include "scored.h"
 
 namespace {
 
 using namespace thinktree;
 
 constexpr double token_flops = 2000;  // of either fake model
-const Reading tag{Reading::Kind::tag, fake_tag_token, '+', '-'};
 
 // The change of an OpenSearch that makes it spend from an account.
 auto from(AccountId account, int64_t tokens, double flops) {
@@ -110,7 +109,7 @@ TEST(hidden_states_are_paid_for_by_the_account) {
 
 // Extends that ask for scores leave enough to score all that they wrote, whoever else spends from the account.
 TEST(what_is_to_be_scored_is_left_in_the_account) {
-    for (const auto & reading : {Reading{}, tag}) {
+    for (const auto & reading : {Reading{}, fake_tag_reading}) {
         for (int64_t tokens = 20; tokens < 300; tokens += 3) {
             Driver::Setup setup;
             setup.with_verifier = true;
@@ -146,18 +145,7 @@ TEST(what_is_to_be_scored_is_left_in_the_account) {
 // Random accounts and work: searches that open and close at any moment, with room and without, with faults.
 void spend_at_random(uint64_t seed) {
     std::mt19937_64 random(seed);
-    Driver::Setup setup;
-    setup.with_verifier = random() % 4 != 0;
-    if (random() % 2) setup.reading = tag;
-    setup.verifier.vocab = random() % 2 ? 260 : 300;
-    if (random() % 2) {
-        setup.generator.cells = setup.verifier.cells = 90;
-        setup.generator.positions = setup.verifier.positions = 90;
-        setup.generator.sequences = setup.verifier.sequences = 1 + static_cast<int32_t>(random() % 4);
-        setup.generator.batch = setup.verifier.batch = 8 + static_cast<int32_t>(random() % 40);
-        setup.generator.tree_rows = setup.verifier.tree_rows = 8;
-    }
-    if (random() % 4 == 0) setup.generator.fail_every = setup.verifier.fail_every = 7;
+    const Driver::Setup setup = random_setup(random);
     Driver driver(setup);
     struct Shared {
         int64_t tokens = -1;

@@ -100,18 +100,7 @@ TEST(scores_that_no_longer_fit_stay_unscored) {
 // Random caps and work, several searches at once, with room and without.
 void spend_at_random(uint64_t seed) {
     std::mt19937_64 random(seed);
-    Driver::Setup setup;
-    setup.with_verifier = random() % 4 != 0;
-    if (random() % 2) setup.reading = fake_tag_reading;
-    setup.verifier.vocab = random() % 2 ? 260 : 300;
-    if (random() % 2) {
-        setup.generator.cells = setup.verifier.cells = 90;
-        setup.generator.positions = setup.verifier.positions = 90;
-        setup.generator.sequences = setup.verifier.sequences = 1 + static_cast<int32_t>(random() % 4);
-        setup.generator.batch = setup.verifier.batch = 8 + static_cast<int32_t>(random() % 40);
-        setup.generator.tree_rows = setup.verifier.tree_rows = 8;
-    }
-    if (random() % 4 == 0) setup.generator.fail_every = setup.verifier.fail_every = 7;
+    const Driver::Setup setup = random_setup(random);
     Driver driver(setup);
     struct Capped {
         Driver::Opened opened;

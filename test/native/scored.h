@@ -2,6 +2,8 @@
 // branches has a twin that is written and scored alone.
 #pragma once
 
+#include <random>
+
 #include "driver.h"
 #include "naive.h"
 
@@ -99,5 +101,22 @@ private:
     std::vector<Branch> branches_;
     std::vector<std::pair<RequestId, std::vector<double>>> pending_;
 };
+
+// Any reading and vocabulary, with room and without, with faults and without.
+inline Driver::Setup random_setup(std::mt19937_64 & random) {
+    Driver::Setup setup;
+    setup.with_verifier = random() % 4 != 0;
+    if (random() % 2) setup.reading = fake_tag_reading;
+    setup.verifier.vocab = random() % 2 ? 260 : 300;
+    if (random() % 2) {
+        setup.generator.cells = setup.verifier.cells = 90;
+        setup.generator.positions = setup.verifier.positions = 90;
+        setup.generator.sequences = setup.verifier.sequences = 1 + static_cast<int32_t>(random() % 4);
+        setup.generator.batch = setup.verifier.batch = 8 + static_cast<int32_t>(random() % 40);
+        setup.generator.tree_rows = setup.verifier.tree_rows = 8;
+    }
+    if (random() % 4 == 0) setup.generator.fail_every = setup.verifier.fail_every = 7;
+    return setup;
+}
 
 }  // namespace thinktree
