@@ -177,6 +177,7 @@ Napi::Value encode_stats(Napi::Env env, const EngineStats & stats) {
     out["verifierKvCells"] = number(env, stats.verifier_kv_cells);
     out["leases"] = number(env, stats.leases);
     out["searches"] = number(env, stats.searches);
+    out["treeAttention"] = number(env, stats.tree_attention);
     out["branches"] = number(env, stats.branches);
     return out;
 }

@@ -50,6 +50,8 @@ export interface EngineStats {
   readonly verifierKvCells: number;
   readonly leases: number;
   readonly searches: number;
+  /** Models (0 to 2) whose branches are computed against their own paths alone; others take llama.cpp's own attention. */
+  readonly treeAttention: number;
   readonly branches: number;
 }
 

@@ -41,6 +41,7 @@ struct ContextLimits {
     // Branches of one decode at most; more go in equal shares. llama.cpp as it comes takes another way from 64 rows on
     // than at 63: docs/decisions/0003.
     int32_t tree_rows;
+    bool tree_attention = false;  // each row is computed against its own path alone: native/kernels
 };
 
 struct ContextOptions {

@@ -9,7 +9,9 @@ find_file(pinned_bundle gitRelease.bundle NO_DEFAULT_PATH NO_CACHE
                 ${CMAKE_CURRENT_SOURCE_DIR}/../node-llama-cpp/llama)
 set(pinned_commit de3ff815ea7d559ee917f063901b8986f038abc6) # v0.5.0
 
-include(llama_patch)
+# What we change in it: docs/decisions/0003. git refuses a patch that does not fit, so that another release cannot be
+# patched wrongly in silence. `git diff -U2` in a patched checkout makes the file anew.
+set(llama_patch ${CMAKE_CURRENT_SOURCE_DIR}/native/cmake/llama.patch)
 
 # The folder is named after the bundle's content and our changes to it: a new bundle is unpacked, an old one never twice.
 # The rename comes last, so a folder that exists is whole.
@@ -18,7 +20,7 @@ function(unpack_llama bundle result)
     message(FATAL_ERROR "No llama.cpp at ${bundle}: run `npm ci` first")
   endif()
   file(SHA1 ${bundle} bundle_hash)
-  file(SHA1 ${CMAKE_CURRENT_SOURCE_DIR}/native/cmake/llama_patch.cmake patch_hash)
+  file(SHA1 ${llama_patch} patch_hash)
   string(SHA1 hash ${bundle_hash}${patch_hash})
   string(SUBSTRING ${hash} 0 8 hash)
   set(folder ${CMAKE_BINARY_DIR}/llama.cpp-${hash})
@@ -28,7 +30,7 @@ function(unpack_llama bundle result)
     file(REMOVE_RECURSE ${folder}.part)
     execute_process(COMMAND ${GIT} -c advice.detachedHead=false clone --quiet ${bundle} ${folder}.part
                     COMMAND_ERROR_IS_FATAL ANY)
-    patch_llama(${folder}.part)
+    execute_process(COMMAND ${GIT} -C ${folder}.part apply ${llama_patch} COMMAND_ERROR_IS_FATAL ANY)
     file(RENAME ${folder}.part ${folder})
   endif()
   set(${result} ${folder} PARENT_SCOPE)
@@ -64,6 +66,9 @@ set(GGML_CCACHE OFF) # it only warns where ccache is missing
 # the engine's thread and joined when the engine closes. (Attach one: without, ggml starts and ends
 # its threads at every decode.)
 set(GGML_OPENMP OFF)
+
+# The patched source includes our kernels.
+include_directories(${CMAKE_CURRENT_SOURCE_DIR}/native)
 
 # `set` above must win over the options that llama.cpp declares.
 set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)

@@ -1,236 +1,385 @@
-// Owns: attention of many query rows over one KV cache of which each row sees its own path only.
-// Must not know: trees, sequences, models: all it sees is the mask. Thread: ggml's compute threads.
+// Owns: attention on the CPU of a batch's rows over one KV cache, each row seeing what its tree plan lists.
+// Must not know: trees, sequences, models. Thread: ggml's compute threads.
 //
-// Included by llama.cpp's ggml-cpu/ops.cpp (native/cmake/llama_patch.cmake), whose tiled flash attention it stands in
-// for: same arguments, same scratch memory, same result up to the order of summation. That one computes every row
-// against every cell in use and masks most of it away. Here a tile of rows first reads the mask and lists the cells to
-// visit:
+// Included by llama.cpp's ggml-cpu/ops.cpp (native/cmake/llama.patch). A unit of work is some rows of a batch and all
+// heads, or some. The query vectors of a KV head meet the cells of a segment as one matrix product, since grouped query
+// heads share their keys and values as rows share their prefix:
 //
-//      cells that most groups of rows see      multiplied with all rows of the tile (the shared prefix)
-//      cells that few see                      gathered, and multiplied with the groups that see them (the branches)
+//      prompt of 512 cells, 64 rows x 7 heads      448 x 512        once for all rows
+//      a branch's own 256 cells, 1 row x 7 heads     7 x 256        gathered
 //
-// A KV tile is copied into packed floats before it is multiplied in any case, so that gathering costs nothing.
+// Keys and values are copied into packed floats before they are multiplied in any case (the cache holds halves, or
+// quants), so that gathering costs what reading costs: memory is the limit, and a unit takes all heads of a block of
+// cells, which lie side by side, before it goes on to the next. Softmax is kept online (Milakov & Gimelshein 2018), in single precision.
 #pragma once
+
+#include "tree_plan.h"
 
 namespace thinktree {
 
-constexpr int rows_per_tile = ggml_fa_tile_config::Q;
-constexpr int cells_per_tile = ggml_fa_tile_config::KV;
-constexpr int rows_per_group = 8;
-constexpr int groups_per_tile = (rows_per_tile + rows_per_group - 1) / rows_per_group;
-constexpr ggml_fp16_t masked = 0xFC00;  // minus infinity
+constexpr int cells_per_block = 64;
+constexpr int vectors_per_block = 32;   // query vectors whose scores stay in the first-level cache
+constexpr int vectors_per_unit = 512;   // and those whose sums stay in the second
+constexpr int lanes = GGML_F32_EPR;
+// Accumulators of a matrix product: rows x columns, within the registers that there are.
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+constexpr int gemm_rows = 8;
+#else
+constexpr int gemm_rows = 4;
+#endif
+constexpr int gemm_columns = 2;
+static_assert(cells_per_block % (gemm_columns * lanes) == 0, "a block is whole vectors");
 
-// Which cells the rows of a tile visit. Kept from head to head, since the mask is the same.
-class TilePlan {
+// c[rows][n] (+)= a[rows][k] b[k][n], where n is a multiple of the lanes.
+template <int rows, int columns, bool add>
+inline void multiply_tile(float * c, const float * a, const float * b, int64_t k, int64_t n, int64_t a_stride,
+                          int64_t c_stride) {
+    GGML_F32_VEC sum[rows][columns];
+    for (int i = 0; i < rows; ++i) {
+        for (int j = 0; j < columns; ++j) {
+            sum[i][j] = add ? GGML_F32_VEC_LOAD(c + i * c_stride + j * lanes) : GGML_F32_VEC_SET1(0.0f);
+        }
+    }
+    for (int64_t d = 0; d < k; ++d) {
+        GGML_F32_VEC from[columns];
+        for (int j = 0; j < columns; ++j) from[j] = GGML_F32_VEC_LOAD(b + d * n + j * lanes);
+        for (int i = 0; i < rows; ++i) {
+            const GGML_F32_VEC factor = GGML_F32_VEC_SET1(a[i * a_stride + d]);
+            for (int j = 0; j < columns; ++j) sum[i][j] = GGML_F32_VEC_FMA(sum[i][j], from[j], factor);
+        }
+    }
+    for (int i = 0; i < rows; ++i) {
+        for (int j = 0; j < columns; ++j) GGML_F32_VEC_STORE(c + i * c_stride + j * lanes, sum[i][j]);
+    }
+}
+
+template <int rows, bool add>
+inline void multiply_rows(float * c, const float * a, const float * b, int64_t k, int64_t n, int64_t a_stride,
+                          int64_t c_stride) {
+    int64_t j = 0;
+    for (; j + gemm_columns * lanes <= n; j += gemm_columns * lanes) {
+        multiply_tile<rows, gemm_columns, add>(c + j, a, b + j, k, n, a_stride, c_stride);
+    }
+    for (; j < n; j += lanes) multiply_tile<rows, 1, add>(c + j, a, b + j, k, n, a_stride, c_stride);
+}
+
+template <bool add, int rows = gemm_rows>
+inline void multiply(float * c, const float * a, const float * b, int64_t m, int64_t k, int64_t n, int64_t a_stride,
+                     int64_t c_stride) {
+    for (; m >= rows; m -= rows, a += rows * a_stride, c += rows * c_stride) {
+        multiply_rows<rows, add>(c, a, b, k, n, a_stride, c_stride);
+    }
+    if constexpr (rows > 1) {
+        if (m > 0) multiply<add, rows - 1>(c, a, b, m, k, n, a_stride, c_stride);
+    }
+}
+
+// Attention of the vectors of one unit, in the middle of their softmax.
+class AttentionUnit {
 public:
-    std::vector<int32_t> shared;
-    std::vector<int32_t> own[groups_per_tile];
+    AttentionUnit(const ggml_tensor * dst, const PlanView & plan)
+        : q_(dst->src[0]),
+          k_(dst->src[1]),
+          v_(dst->src[2]),
+          sinks_(dst->src[4]),
+          dst_(dst),
+          plan_(plan),
+          dk_(k_->ne[0]),
+          dv_(v_->ne[0]),
+          dv_padded_((dv_ + lanes - 1) / lanes * lanes) {
+        memcpy(&scale_, &dst->op_params[0], sizeof(float));
+        memcpy(&softcap_, &dst->op_params[2], sizeof(float));
+        if (softcap_ != 0.0f) scale_ /= softcap_;
+    }
 
-    void read(const char * mask, size_t row_bytes, int rows, int cells) {
-        if (mask == mask_ && rows == rows_) return;
-        mask_ = mask;
+    // Plan rows from `first_row` on, KV heads from `first_kv_head` on, and of those each `heads` query heads from
+    // `first_head` on.
+    void attend(int first_row, int rows, int first_kv_head, int kv_heads, int first_head, int heads) {
+        first_row_ = first_row;
         rows_ = rows;
-        const int groups = (rows + rows_per_group - 1) / rows_per_group;
-        seen_by_.assign(cells, 0);
-        for (int g = 0; g < groups; ++g) {
-            seen_[g].assign(cells, 0);
-            for (int r = g * rows_per_group; r < std::min(rows, (g + 1) * rows_per_group); ++r) {
-                const ggml_fp16_t * row = reinterpret_cast<const ggml_fp16_t *>(mask + r * row_bytes);
-                for (int c = 0; c < cells; ++c) seen_[g][c] |= row[c] != masked;
-            }
-            for (int c = 0; c < cells; ++c) seen_by_[c] += seen_[g][c];
+        first_kv_head_ = first_kv_head;
+        kv_heads_ = kv_heads;
+        first_head_ = first_head;
+        heads_ = heads;
+        load();
+        for (const TreeSegment & segment : plan_) {
+            const int begin = std::max(first_row, segment.first_row);
+            const int end = std::min(first_row + rows, segment.first_row + segment.rows);
+            if (begin < end) attend(segment, begin - first_row, end - first_row);
         }
-        shared.clear();
-        for (int c = 0; c < cells; ++c) {
-            if (2 * seen_by_[c] > groups || (groups == 1 && seen_by_[c])) shared.push_back(c);
+        store();
+    }
+
+private:
+    struct Scratch {
+        std::vector<float> queries, out, sum, most, scores, keys, values, row;
+    };
+
+    void load() {
+        const auto vectors = static_cast<size_t>(kv_heads_ * rows_ * heads_);
+        Scratch & s = scratch();
+        s.queries.resize(vectors * dk_);
+        s.out.assign(vectors * dv_padded_, 0.0f);
+        s.sum.assign(vectors, 0.0f);
+        s.most.assign(vectors, -INFINITY);
+        s.scores.resize(vectors_per_block * cells_per_block);
+        s.keys.resize(static_cast<size_t>(dk_ * cells_per_block));
+        s.values.resize(static_cast<size_t>(dv_padded_ * cells_per_block));
+        s.row.resize(static_cast<size_t>(lanes * std::max(dk_, dv_)));
+        for (size_t i = 0; i < vectors; ++i) {
+            const auto [row, head] = row_and_head(static_cast<int>(i));
+            float * to = s.queries.data() + i * dk_;
+            memcpy(to, static_cast<const char *>(q_->data) + row * q_->nb[1] + head * q_->nb[2], dk_ * sizeof(float));
+            ggml_vec_scale_f32(static_cast<int>(dk_), to, scale_);
         }
-        for (int g = 0; g < groups; ++g) {
-            own[g].clear();
-            for (int c = 0; c < cells; ++c) {
-                if (seen_[g][c] && 2 * seen_by_[c] <= groups && groups > 1) own[g].push_back(c);
+    }
+
+    // Vectors are in the order of KV heads, then rows, then query heads.
+    std::pair<int64_t, int64_t> row_and_head(int vector) const {
+        const int64_t kv_head = first_kv_head_ + vector / (rows_ * heads_);
+        const int64_t row = plan_.order()[first_row_ + vector / heads_ % rows_];
+        return {row, kv_head * (q_->ne[2] / k_->ne[2]) + first_head_ + vector % heads_};
+    }
+
+    // Rows [begin, end) of the unit.
+    void attend(const TreeSegment & segment, int begin, int end) {
+        const int32_t * cells = plan_.cells(segment);
+        const int32_t * counts =
+            segment.first_count < 0 ? nullptr : plan_.counts(segment) + first_row_ - segment.first_row;
+        const int seen = counts == nullptr ? segment.cells : *std::max_element(counts + begin, counts + end);
+        for (int cell = 0; cell < seen; cell += cells_per_block) {
+            const int n = std::min(cells_per_block, seen - cell);
+            for (int h = 0; h < kv_heads_; ++h) {
+                pack_keys(cells + cell, n, first_kv_head_ + h);
+                pack_values(cells + cell, n, first_kv_head_ + h);
+                const int end_vector = (h * rows_ + end) * heads_;
+                for (int at = (h * rows_ + begin) * heads_; at < end_vector; at += vectors_per_block) {
+                    const int vectors = std::min(vectors_per_block, end_vector - at);
+                    score(at, vectors);
+                    // What no cell has filled in and what a row does not see.
+                    for (int i = 0; i < vectors; ++i) {
+                        const int row = (at + i) / heads_ - h * rows_;
+                        const int sees = counts == nullptr ? n : std::clamp(counts[row] - cell, 0, n);
+                        float * scores = scratch().scores.data() + i * cells_per_block;
+                        for (int c = sees; c < cells_per_block; ++c) scores[c] = -INFINITY;
+                    }
+                    weigh(at, vectors, n);
+                }
             }
         }
     }
 
-private:
-    const char * mask_ = nullptr;
-    int rows_ = 0;
-    std::vector<uint8_t> seen_by_;  // groups
-    std::vector<uint8_t> seen_[groups_per_tile];
-};
-
-// One head's rows of a tile, in the middle of their softmax.
-struct TileRows {
-    int64_t dk, dv;
-    float * q;       // [rows_per_tile][dk]
-    float * kq;      // [rows_per_tile][cells_per_tile]
-    float * out;     // [rows_per_tile][dv]
-    float * keys;    // [dk][cells_per_tile]
-    float * values;  // [cells_per_tile][dv]
-    float sum[rows_per_tile];
-    float most[rows_per_tile];
-};
-
-struct HeadCells {
-    const char * k;
-    const char * v;
-    size_t k_bytes, v_bytes;  // from cell to cell
-    ggml_type type;
-    const char * mask;  // of the tile's first row; null: everything is seen
-    size_t mask_bytes;
-    float slope, scale, softcap;
-};
-
-inline const float * as_floats(const char * from, float * to, int64_t n, ggml_type type) {
-    if (type != GGML_TYPE_F16) return reinterpret_cast<const float *>(from);
-    ggml_cpu_fp16_to_fp32(reinterpret_cast<const ggml_fp16_t *>(from), to, n);
-    return to;
-}
-
-// Rows [first, first + rows) of the tile attend to `count` cells; list: null means cells 0, 1, ...
-inline void attend(TileRows & tile, const HeadCells & head, const int32_t * list, int count, int first, int rows) {
-    for (int begin = 0; begin < count; begin += cells_per_tile) {
-        const int cells = std::min(cells_per_tile, count - begin);
-        const auto cell = [&](int c) -> int64_t { return list ? list[begin + c] : begin + c; };
-        for (int c = 0; c < cells; ++c) {
-            const float * key = as_floats(head.k + cell(c) * head.k_bytes, tile.values, tile.dk, head.type);
-            for (int64_t d = 0; d < tile.dk; ++d) tile.keys[d * cells_per_tile + c] = key[d];
+    // scores[vectors][cells_per_block]
+    void score(int first, int vectors) {
+        Scratch & s = scratch();
+        multiply<false>(s.scores.data(), s.queries.data() + first * dk_, s.keys.data(), vectors, dk_, cells_per_block, dk_,
+                        cells_per_block);
+        if (softcap_ != 0.0f) {
+            const int n = vectors * cells_per_block;
+            ggml_vec_tanh_f32(n, s.scores.data(), s.scores.data());
+            ggml_vec_scale_f32(n, s.scores.data(), softcap_);
         }
-        float * kq = tile.kq;
-        memset(kq, 0, rows * cells_per_tile * sizeof(float));
-        simd_gemm(kq, tile.q + first * tile.dk, tile.keys, rows, tile.dk, cells_per_tile);
-        ggml_vec_scale_f32(rows * cells_per_tile, kq, head.scale);
-        if (head.softcap != 0.0f) {
-            ggml_vec_tanh_f32(rows * cells_per_tile, kq, kq);
-            ggml_vec_scale_f32(rows * cells_per_tile, kq, head.softcap);
-        }
-        for (int r = 0; r < rows; ++r) {
-            float * row = kq + r * cells_per_tile;
-            for (int c = cells; c < cells_per_tile; ++c) row[c] = -INFINITY;
-            if (head.mask) {
-                const auto * mask = reinterpret_cast<const ggml_fp16_t *>(head.mask + (first + r) * head.mask_bytes);
-                for (int c = 0; c < cells; ++c) row[c] += head.slope * GGML_CPU_FP16_TO_FP32(mask[cell(c)]);
-            }
-            float & most = tile.most[first + r];
-            float & sum = tile.sum[first + r];
-            float here;
-            ggml_vec_max_f32(cells_per_tile, &here, row);
+    }
+
+    void weigh(int first, int vectors, int cells) {
+        Scratch & s = scratch();
+        for (int i = 0; i < vectors; ++i) {
+            float * row = s.scores.data() + i * cells_per_block;
+            float & most = s.most[static_cast<size_t>(first + i)];
+            float & sum = s.sum[static_cast<size_t>(first + i)];
+            const float here = largest(row);
             if (here == -INFINITY) {
-                memset(row, 0, cells_per_tile * sizeof(float));
+                memset(row, 0, cells_per_block * sizeof(float));
                 continue;
             }
             if (here > most) {
                 const float shrink = expf(most - here);
-                ggml_vec_scale_f32(tile.dv, tile.out + (first + r) * tile.dv, shrink);
+                ggml_vec_scale_f32(static_cast<int>(dv_padded_), s.out.data() + (first + i) * dv_padded_, shrink);
                 sum *= shrink;
                 most = here;
             }
-            sum += ggml_vec_soft_max_f32(cells_per_tile, row, row, most);
+            sum += exponentials(row, most);
         }
-        for (int c = 0; c < cells; ++c) {
-            const char * value = head.v + cell(c) * head.v_bytes;
-            float * to = tile.values + c * tile.dv;
-            const float * from = as_floats(value, to, tile.dv, head.type);
-            if (from != to) memcpy(to, from, tile.dv * sizeof(float));
-        }
-        // What lies beyond the last cell has weight 0 and must still be a number.
-        memset(tile.values + cells * tile.dv, 0, (cells_per_tile - cells) * tile.dv * sizeof(float));
-        simd_gemm(tile.out + first * tile.dv, kq, tile.values, rows, cells_per_tile, tile.dv);
+        multiply<true>(s.out.data() + first * dv_padded_, s.scores.data(), s.values.data(), vectors, cells, dv_padded_,
+                       cells_per_block, dv_padded_);
     }
-}
+
+    static float largest(const float * row) {
+        float most[lanes];
+        for (int j = 0; j < lanes; ++j) most[j] = row[j];
+        for (int c = lanes; c < cells_per_block; c += lanes) {
+            for (int j = 0; j < lanes; ++j) most[j] = row[c + j] > most[j] ? row[c + j] : most[j];
+        }
+        return *std::max_element(most, most + lanes);
+    }
+
+    // row = exp(row - most); the sum of it.
+    static float exponentials(float * row, float most) {
+#if defined(__AVX512F__)
+        const __m512 shift = _mm512_set1_ps(most);
+        __m512 sum = _mm512_setzero_ps();
+        for (int c = 0; c < cells_per_block; c += lanes) {
+            const __m512 weight = ggml_v_expf(_mm512_sub_ps(_mm512_loadu_ps(row + c), shift));
+            sum = _mm512_add_ps(sum, weight);
+            _mm512_storeu_ps(row + c, weight);
+        }
+        return _mm512_reduce_add_ps(sum);
+#else
+        return static_cast<float>(ggml_vec_soft_max_f32(cells_per_block, row, row, most));
+#endif
+    }
+
+    // keys[dk][cells_per_block]; what lies beyond the last cell is finite and not looked at.
+    void pack_keys(const int32_t * cells, int n, int kv_head) {
+        Scratch & s = scratch();
+        const char * keys = static_cast<const char *>(k_->data) + kv_head * k_->nb[2];
+        for (int begin = 0; begin < n; begin += lanes) {
+            const int here = std::min(lanes, n - begin);
+#if defined(__AVX512F__)
+            if (k_->type == GGML_TYPE_F16 && here == lanes && dk_ % lanes == 0) {
+                transpose_halves(keys, cells + begin, s.keys.data() + begin);
+                continue;
+            }
+#endif
+            for (int c = 0; c < here; ++c) {
+                to_floats(keys + cells[begin + c] * k_->nb[1], s.row.data() + c * dk_, dk_, k_->type);
+            }
+            transpose(s.row.data(), s.keys.data() + begin, here);
+        }
+    }
+
+    // to[d][c] = from[c][d]
+    void transpose(const float * from, float * to, int cells) const {
+        for (int64_t d = 0; d < dk_; ++d) {
+            for (int c = 0; c < cells; ++c) to[d * cells_per_block + c] = from[c * dk_ + d];
+        }
+    }
+
+#if defined(__AVX512F__)
+    // The same for 16 cells of halves, in registers.
+    void transpose_halves(const char * keys, const int32_t * cells, float * to) const {
+        for (int64_t d = 0; d < dk_; d += lanes) {
+            __m512 rows[lanes];
+            for (int c = 0; c < lanes; ++c) rows[c] = load_halves(keys + cells[c] * k_->nb[1] + d * sizeof(ggml_fp16_t));
+            transpose_16x16(rows, to + d * cells_per_block, cells_per_block);
+        }
+    }
+
+    static __m512 load_halves(const char * from) {
+        return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from)));
+    }
+
+    static void transpose_16x16(__m512 (&a)[16], float * to, int64_t to_stride) {
+        __m512 b[16];
+        for (int i = 0; i < 16; i += 2) {
+            b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+            b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+        }
+        const auto low = [](__m512 x, __m512 y) {
+            return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(x), _mm512_castps_pd(y)));
+        };
+        const auto high = [](__m512 x, __m512 y) {
+            return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(x), _mm512_castps_pd(y)));
+        };
+        for (int i = 0; i < 16; i += 4) {
+            a[i] = low(b[i], b[i + 2]);
+            a[i + 1] = high(b[i], b[i + 2]);
+            a[i + 2] = low(b[i + 1], b[i + 3]);
+            a[i + 3] = high(b[i + 1], b[i + 3]);
+        }
+        // a[4 g + j] holds columns j, j + 4, j + 8, j + 12 of rows 4 g to 4 g + 3, in 128-bit lanes.
+        for (int j = 0; j < 4; ++j) {
+            const __m512 even_low = _mm512_shuffle_f32x4(a[j], a[4 + j], 0x88);
+            const __m512 odd_low = _mm512_shuffle_f32x4(a[j], a[4 + j], 0xDD);
+            const __m512 even_high = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0x88);
+            const __m512 odd_high = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0xDD);
+            _mm512_storeu_ps(to + j * to_stride, _mm512_shuffle_f32x4(even_low, even_high, 0x88));
+            _mm512_storeu_ps(to + (j + 4) * to_stride, _mm512_shuffle_f32x4(odd_low, odd_high, 0x88));
+            _mm512_storeu_ps(to + (j + 8) * to_stride, _mm512_shuffle_f32x4(even_low, even_high, 0xDD));
+            _mm512_storeu_ps(to + (j + 12) * to_stride, _mm512_shuffle_f32x4(odd_low, odd_high, 0xDD));
+        }
+    }
+#endif
+
+    // values[cells][dv_padded]
+    void pack_values(const int32_t * cells, int n, int kv_head) {
+        const char * values = static_cast<const char *>(v_->data) + kv_head * v_->nb[2];
+        for (int c = 0; c < n; ++c) {
+            to_floats(values + cells[c] * v_->nb[1], scratch().values.data() + c * dv_padded_, dv_, v_->type);
+        }
+    }
+
+    static void to_floats(const char * from, float * to, int64_t n, ggml_type type) {
+#if defined(__AVX512F__)
+        if (type == GGML_TYPE_F16 && n % lanes == 0) {
+            for (int64_t d = 0; d < n; d += lanes) _mm512_storeu_ps(to + d, load_halves(from + d * sizeof(ggml_fp16_t)));
+            return;
+        }
+#endif
+        if (type == GGML_TYPE_F16) return ggml_cpu_fp16_to_fp32(reinterpret_cast<const ggml_fp16_t *>(from), to, n);
+        if (type == GGML_TYPE_F32) {
+            memcpy(to, from, n * sizeof(float));
+            return;
+        }
+        ggml_get_type_traits(type)->to_float(from, to, n);
+    }
+
+    void store() {
+        Scratch & s = scratch();
+        for (int i = 0; i < kv_heads_ * rows_ * heads_; ++i) {
+            const auto [row, head] = row_and_head(i);
+            float * out = s.out.data() + i * dv_padded_;
+            float sum = s.sum[static_cast<size_t>(i)];
+            if (sinks_) {
+                const float most = s.most[static_cast<size_t>(i)];
+                const float sink = static_cast<const float *>(sinks_->data)[head];
+                const float with = std::max(most, sink);
+                ggml_vec_scale_f32(static_cast<int>(dv_), out, expf(most - with));
+                sum = sum * expf(most - with) + expf(sink - with);
+            }
+            ggml_vec_scale_f32(static_cast<int>(dv_), out, sum == 0.0f ? 0.0f : 1.0f / sum);
+            // dst is permuted: [dv, heads, rows]
+            memcpy(static_cast<char *>(dst_->data) + head * dst_->nb[1] + row * dst_->nb[2], out, dv_ * sizeof(float));
+        }
+    }
+
+    // Kept from layer to layer.
+    static Scratch & scratch() {
+        static thread_local Scratch scratch;
+        return scratch;
+    }
+
+    const ggml_tensor *q_, *k_, *v_, *sinks_, *dst_;
+    const PlanView & plan_;
+    const int64_t dk_, dv_, dv_padded_;
+    float scale_, softcap_;
+    int first_row_ = 0, rows_ = 0, first_kv_head_ = 0, kv_heads_ = 0, first_head_ = 0, heads_ = 0;
+};
 
 }  // namespace thinktree
 
-// Rows [ir0, ir1) of dst, counted over rows, then heads, then batches.
-static void thinktree_tree_attention(const ggml_compute_params * params, ggml_tensor * dst, int64_t ir0, int64_t ir1) {
+static void thinktree_tree_attention(const ggml_compute_params * params, ggml_tensor * dst) {
     using namespace thinktree;
     const ggml_tensor * q = dst->src[0];
-    const ggml_tensor * k = dst->src[1];
-    const ggml_tensor * v = dst->src[2];
-    const ggml_tensor * mask = dst->src[3];
-    const ggml_tensor * sinks = dst->src[4];
-    GGML_ASSERT(!mask || mask->type == GGML_TYPE_F16);
-    const int64_t rows = q->ne[1], heads = q->ne[2];
-    const int cells = static_cast<int>(k->ne[1]);
+    const PlanView plan(dst->src[3]->data);
+    GGML_ASSERT(plan.header().magic == plan_magic && plan.header().rows == q->ne[1] && q->ne[3] == 1);
 
-    float scale, max_bias, softcap;
-    memcpy(&scale, reinterpret_cast<const float *>(dst->op_params) + 0, sizeof(float));
-    memcpy(&max_bias, reinterpret_cast<const float *>(dst->op_params) + 1, sizeof(float));
-    memcpy(&softcap, reinterpret_cast<const float *>(dst->op_params) + 2, sizeof(float));
-    if (softcap != 0.0f) scale /= softcap;
-    // ALiBi (Press et al. 2021), as in ggml's own kernels
-    const uint32_t heads_log2 = 1u << static_cast<uint32_t>(floor(log2(static_cast<double>(heads))));
-    const float m0 = powf(2.0f, -max_bias / heads_log2), m1 = powf(2.0f, -(max_bias / 2.0f) / heads_log2);
+    const int rows = static_cast<int>(q->ne[1]), heads = static_cast<int>(q->ne[2]);
+    const int kv_heads = static_cast<int>(dst->src[1]->ne[2]), group = heads / kv_heads;
+    const auto parts = [](int whole, int part) { return (whole + part - 1) / part; };
+    // Enough units for all threads: of fewer rows first, since a row's own cells are then read by one thread alone; then
+    // of fewer KV heads; then of fewer query heads.
+    const int tiles = std::min(rows, std::max(parts(rows, std::max(1, vectors_per_unit / heads)), params->nth));
+    const int kv_splits = std::min(kv_heads, parts(params->nth, tiles));
+    const int splits = std::min(group, parts(params->nth, tiles * kv_splits));
+    const int tile_rows = parts(rows, tiles), unit_kv_heads = parts(kv_heads, kv_splits), unit_heads = parts(group, splits);
 
-    TileRows tile;
-    tile.dk = k->ne[0];
-    tile.dv = v->ne[0];
-    const size_t scratch = rows_per_tile * (tile.dk + 2 * cells_per_tile + tile.dv) +
-                           cells_per_tile * (tile.dk + tile.dv) + CACHE_LINE_SIZE_F32;
-    tile.q = static_cast<float *>(params->wdata) + params->ith * scratch;
-    tile.kq = tile.q + rows_per_tile * tile.dk;
-    tile.out = tile.kq + 2 * rows_per_tile * cells_per_tile;
-    tile.values = tile.out + rows_per_tile * tile.dv;
-    tile.keys = tile.values + cells_per_tile * tile.dv;
-
-    TilePlan plan;
-    for (int64_t ir = ir0; ir < ir1;) {
-        const int64_t i3 = ir / (heads * rows), i2 = ir / rows % heads, i1 = ir % rows;
-        const int own = static_cast<int>(std::min<int64_t>(rows_per_tile, std::min(ir1 - ir, rows - i1)));
-        const int64_t k2 = i2 / (heads / k->ne[2]), k3 = i3 / (q->ne[3] / k->ne[3]);
-        const int64_t v2 = i2 / (heads / v->ne[2]), v3 = i3 / (q->ne[3] / v->ne[3]);
-        const uint32_t h = static_cast<uint32_t>(i2);
-        HeadCells head;
-        head.k = static_cast<const char *>(k->data) + k2 * k->nb[2] + k3 * k->nb[3];
-        head.v = static_cast<const char *>(v->data) + v2 * v->nb[2] + v3 * v->nb[3];
-        head.k_bytes = k->nb[1];
-        head.v_bytes = v->nb[1];
-        head.type = k->type;
-        head.mask = mask ? static_cast<const char *>(mask->data) + i1 * mask->nb[1] + i2 % mask->ne[2] * mask->nb[2] +
-                               i3 % mask->ne[3] * mask->nb[3]
-                         : nullptr;
-        head.mask_bytes = mask ? mask->nb[1] : 0;
-        head.slope = max_bias <= 0.0f ? 1.0f : h < heads_log2 ? powf(m0, h + 1) : powf(m1, 2 * (h - heads_log2) + 1);
-        head.scale = scale;
-        head.softcap = softcap;
-
-        for (int r = 0; r < own; ++r) {
-            memcpy(tile.q + r * tile.dk,
-                   static_cast<const char *>(q->data) + (i1 + r) * q->nb[1] + i2 * q->nb[2] + i3 * q->nb[3],
-                   tile.dk * sizeof(float));
-            tile.sum[r] = 0;
-            tile.most[r] = -INFINITY;
-        }
-        memset(tile.out, 0, own * tile.dv * sizeof(float));
-        memset(tile.keys, 0, tile.dk * cells_per_tile * sizeof(float));
-
-        if (head.mask) {
-            plan.read(head.mask, head.mask_bytes, own, cells);
-            attend(tile, head, plan.shared.data(), static_cast<int>(plan.shared.size()), 0, own);
-            for (int g = 0; g * rows_per_group < own; ++g) {
-                const int first = g * rows_per_group;
-                const int count = static_cast<int>(plan.own[g].size());
-                attend(tile, head, plan.own[g].data(), count, first, std::min(rows_per_group, own - first));
-            }
-        } else {
-            attend(tile, head, nullptr, cells, 0, own);
-        }
-
-        for (int r = 0; r < own; ++r) {
-            float * out = tile.out + r * tile.dv;
-            if (sinks) {
-                const float s = static_cast<const float *>(sinks->data)[h];
-                const float most = std::max(tile.most[r], s);
-                const float shrink = expf(tile.most[r] - most);
-                ggml_vec_scale_f32(tile.dv, out, shrink);
-                tile.sum[r] = tile.sum[r] * shrink + expf(s - most);
-            }
-            ggml_vec_scale_f32(tile.dv, out, tile.sum[r] == 0.0f ? 0.0f : 1.0f / tile.sum[r]);
-            // dst is permuted: [dv, heads, rows, batches]
-            memcpy(static_cast<char *>(dst->data) +
-                       (i3 * dst->ne[2] * dst->ne[1] + i2 + (i1 + r) * dst->ne[1]) * dst->nb[1],
-                   out, tile.dv * sizeof(float));
-        }
-        ir += own;
+    AttentionUnit unit(dst, plan);
+    for (int u = params->ith; u < tiles * kv_splits * splits; u += params->nth) {
+        const int row = u / (kv_splits * splits) * tile_rows;
+        const int kv_head = u / splits % kv_splits * unit_kv_heads, head = u % splits * unit_heads;
+        if (row >= rows || kv_head >= kv_heads || head >= group) continue;
+        unit.attend(row, std::min(tile_rows, rows - row), kv_head, std::min(unit_kv_heads, kv_heads - kv_head), head,
+                    std::min(unit_heads, group - head));
     }
 }

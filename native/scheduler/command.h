@@ -168,6 +168,7 @@ struct EngineStats {
     int64_t leases = 0;
     int64_t searches = 0;
     int64_t branches = 0;
+    int64_t tree_attention = 0;  // models, of generator and verifier, whose rows are computed against their paths alone
 };
 
 }  // namespace thinktree

@@ -157,6 +157,8 @@ void Scheduler::report() {
             generator_->lane().forest.leases_held() + (verifier_ ? verifier_->lane().forest.leases_held() : 0);
         running_stats_.searches = static_cast<int64_t>(searches_.size());
         running_stats_.branches = static_cast<int64_t>(branches_.size());
+        running_stats_.tree_attention = generator_->lane().context->limits().tree_attention ? 1 : 0;
+        if (verifier_ && verifier_->lane().context->limits().tree_attention) ++running_stats_.tree_attention;
         published_stats_ = running_stats_;
     }
     if (!completions_.empty()) events_.completed(std::exchange(completions_, {}));

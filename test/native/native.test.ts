@@ -1,15 +1,24 @@
-/** Runs the C++ tests of test/native: as they are, and under the sanitizers. */
+/** Runs the C++ tests of test/native: as they are, and under the sanitizers; and those of the kernels inside llama.cpp. */
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { test } from "vitest";
 
 const minutes = 60_000;
 
 test.for(["none", "address", "thread"])("native tests, sanitizer: %s", { timeout: 15 * minutes }, async (sanitizer) => {
-  const run = promisify(execFile)(process.execPath, ["scripts/native-tests.mjs", sanitizer], {
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  await succeeds(process.execPath, ["scripts/native-tests.mjs", sanitizer]);
+});
+
+test("kernels", { timeout: 15 * minutes }, async () => {
+  await succeeds("cmake", ["--build", "build", "--target", "kernel_tests", "--parallel"]);
+  const model = join("models", "tiny-generator.gguf");
+  await succeeds(join("build", "kernel_tests"), [], { ...process.env, THINKTREE_TEST_MODEL: model });
+});
+
+async function succeeds(command: string, args: string[], env = process.env): Promise<void> {
+  const run = promisify(execFile)(command, args, { env, maxBuffer: 64 * 1024 * 1024 });
   await run.catch((error: { stdout: string; stderr: string }) => {
     throw new Error(error.stdout + error.stderr);
   });
-});
+}

@@ -5,7 +5,9 @@
 #include <mutex>
 #include <thread>
 
+#include "backend/llama/plan_probe.h"
 #include "base/error.h"
+#include "kernels/plan_attention.h"
 #include "llama.h"
 #include "tree/seq_set.h"
 
@@ -48,13 +50,9 @@ using ThreadpoolPtr = std::unique_ptr<ggml_threadpool, Deleter<ggml_threadpool_f
 
 // At most this much memory for the logits of one decode: a 150k vocabulary has 600 KB a row.
 constexpr int64_t logits_bytes = 160 << 20;
-// Rows of one decode up to which they cost no more each than fewer would. Patched, CPU attention is in tiles from 4
-// rows on. In a llama.cpp as it comes, 64 rows go another way than 63.
-#ifdef THINKTREE_LLAMA_PATCHED
-constexpr int32_t cpu_tree_rows = SeqSet::capacity;
-#else
-constexpr int32_t cpu_tree_rows = 63;
-#endif
+// Rows of one decode up to which they cost no more each than fewer would. llama.cpp's own attention goes another way for
+// 64 rows than for 63.
+constexpr int32_t stock_tree_rows = 63;
 
 // Below this a graph node is less work than the barrier after it, and ggml's barriers spin: on a busy machine two
 // threads were ten times slower than one.
@@ -86,7 +84,10 @@ public:
         params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // a hidden state is one token's
         params.abort_callback = [](void * self) { return static_cast<LlamaContext *>(self)->should_abort_(); };
         params.abort_callback_data = this;
+        const bool plans = attention_reads_plans(model_.get());
+        plan_attention = plans;
         context_.reset(llama_init_from_model(model_.get(), params));
+        plan_attention = false;
         if (!context_) {
             throw Error(ErrorCode::model_load_failed,
                         "no context for this model: " + take_log_error() + " (fewer kvCells may help)");
@@ -100,7 +101,8 @@ public:
 
         limits_.cells = static_cast<int32_t>(llama_n_ctx(context_.get()));
         limits_.positions = std::min(limits_.cells, llama_model_n_ctx_train(model_.get()));
-        limits_.tree_rows = llama_supports_gpu_offload() ? limits_.batch : cpu_tree_rows;
+        limits_.tree_attention = plans;
+        limits_.tree_rows = plans || llama_supports_gpu_offload() ? SeqSet::capacity : stock_tree_rows;
     }
 
     const ContextLimits & limits() const override { return limits_; }
