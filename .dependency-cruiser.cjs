@@ -4,7 +4,7 @@ const floors = [
   ["verifiers"],
   ["strategies"],
   ["scheduler"],
-  ["evaluation", "report", "training"],
+  ["benchmark", "evaluation", "report", "training"],
   ["cli", "server"],
 ];
 

@@ -16,7 +16,7 @@ import { grouped, paperOf } from "./paper.js";
 import { policyView } from "./policy-view.js";
 import { ProgressView } from "./progress-view.js";
 import { addModelFlags, engineOptions, type ModelFlags } from "./search-flags.js";
-import { decimal, wholeNumber } from "./values.js";
+import { decimal, wholeNumber, wholeNumbers } from "./values.js";
 import { writeWhole } from "./whole-file.js";
 
 interface CalibrateFlags extends ModelFlags {
@@ -54,7 +54,7 @@ export function calibrateCommand(interruption: Interruption): Command {
     .configureHelp({ optionDescription: ({ description }) => description })
     .requiredOption("--questions <file.jsonl>", "with their answers")
     .option("--out <file.json>", "the policy (default: policy.json)", "policy.json")
-    .option("--budgets <list>", "in generations (default: 1,4,16,64)", budgetList, [1, 4, 16, 64])
+    .option("--budgets <list>", "in generations (default: 1,4,16,64)", wholeNumbers(1, 65_536), [1, 4, 16, 64])
     .option("--bins <how>", "a number of equal bins, or upper edges such as 0.5,0.9,1 (default: 5)", binning, 5)
     .option("--probes <count>", "samples that difficulty is estimated from (default: 4)", wholeNumber(1, 64), 4)
     .option(
@@ -100,12 +100,6 @@ async function run(flags: CalibrateFlags, interruption: Interruption): Promise<v
   await writeWhole(out, `${JSON.stringify(policy, null, 1)}\n`);
   if (flags.journal === undefined) await rm(journal, { force: true });
   process.stdout.write(`${policyView(policy, out, paperOf(process.stdout)).join("\n")}\n`);
-}
-
-/** Ascending, each once. */
-function budgetList(text: string): number[] {
-  const parse = wholeNumber(1, 65_536);
-  return [...new Set(text.split(",").map(parse))].sort((a, b) => a - b);
 }
 
 function binning(text: string): CalibrateOptions["bins"] {

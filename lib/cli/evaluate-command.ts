@@ -7,7 +7,6 @@
 import { createHash } from "node:crypto";
 import { Command } from "commander";
 
-import { ThinkTreeError } from "../errors.js";
 import { evaluate, runOf, type EvaluationTask } from "../evaluation/evaluate.js";
 import { GraderPool } from "../evaluation/grader-pool.js";
 import { readQuestions } from "../evaluation/questions.js";
@@ -133,17 +132,9 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<vo
   );
 
   const figures = { method, seed, journal, ...summary };
-  if (flags.out !== undefined) await save(flags.out, { ...figures, records });
+  if (flags.out !== undefined) await writeWhole(flags.out, `${JSON.stringify({ ...figures, records })}\n`);
   const lines = flags.json ? [JSON.stringify(figures)] : evaluateView(method, summary, paperOf(process.stdout));
   process.stdout.write(`${lines.join("\n")}\n`);
-}
-
-async function save(path: string, value: object): Promise<void> {
-  try {
-    await writeWhole(path, `${JSON.stringify(value)}\n`);
-  } catch (error) {
-    throw new ThinkTreeError("INVALID_OPTION", `cannot write --out: ${(error as Error).message}`);
-  }
 }
 
 function hashOf(run: object): string {

@@ -1,21 +1,20 @@
 /**
  * Ctrl-C and kill.
  *
- * Owns: the meaning of SIGINT and SIGTERM. The first ends a search with its best answer so far, and work that keeps what
- * it has done with a word on where; any other, or one that comes while nothing of these is under way, ends the process at
- * once.
+ * Owns: the meaning of SIGINT and SIGTERM. The first ends a search with its best answer so far, and other work with a word
+ * on what is kept of it; any other, or one that comes while nothing of these is under way, ends the process at once.
  * Must not know: what is searched, how work is kept.
  */
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const; // 128 + the signal's number, as shells have it
 
-/** A signal ended work that is kept: no failure. */
+/** A signal ended the work: no failure. */
 export class Interrupted extends Error {
   constructor(
-    kept: string,
+    message: string,
     readonly exitCode: number,
     cause: unknown,
   ) {
-    super(`stopped; ${kept}: the same command goes on from there`, { cause });
+    super(`stopped; ${message}`, { cause });
   }
 }
 
@@ -48,12 +47,24 @@ export class Interruption {
    * done and where it is.
    * @throws {Interrupted} whatever the work makes of the signal
    */
-  async duringKeptWork<T>(kept: () => string, work: (stop: AbortSignal) => Promise<T>): Promise<T> {
+  duringKeptWork<T>(kept: () => string, work: (stop: AbortSignal) => Promise<T>): Promise<T> {
+    return this.duringWork(() => `${kept()}: the same command goes on from there`, work);
+  }
+
+  /**
+   * Runs work of which nothing is left when the signal it is given fires.
+   * @throws {Interrupted} whatever the work makes of the signal
+   */
+  duringLostWork<T>(work: (stop: AbortSignal) => Promise<T>): Promise<T> {
+    return this.duringWork(() => "nothing was written", work);
+  }
+
+  private async duringWork<T>(message: () => string, work: (stop: AbortSignal) => Promise<T>): Promise<T> {
     try {
       return await this.duringSearch(work);
     } catch (error) {
       if (this.heard === undefined) throw error;
-      throw new Interrupted(kept(), this.heard, error);
+      throw new Interrupted(message(), this.heard, error);
     }
   }
 

@@ -5,20 +5,18 @@
  * Owns: the program, how it ends, and closed pipes.
  * Must not know: what the commands do.
  */
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
 
+import { benchCommand } from "./bench-command.js";
 import { calibrateCommand } from "./calibrate-command.js";
 import { demoCommand } from "./demo-command.js";
 import { evaluateCommand } from "./evaluate-command.js";
 import { failureOf } from "./failures.js";
 import { Interruption } from "./interruption.js";
+import { version } from "./package-files.js";
 import { paperOf } from "./paper.js";
 import { reproduceCommand } from "./reproduce-command.js";
 import { solveCommand } from "./solve-command.js";
-
-const packageFile = new URL("../../package.json", import.meta.url);
-const { version } = JSON.parse(readFileSync(packageFile, "utf8")) as { version: string };
 
 // `thinktree ... | head` closes the pipe when it has read enough: no error, and nobody is left to write to.
 for (const stream of [process.stdout, process.stderr]) {
@@ -58,6 +56,7 @@ for (const command of [
   evaluateCommand(interruption),
   calibrateCommand(interruption),
   reproduceCommand(interruption),
+  benchCommand(interruption),
   demoCommand(),
 ])
   program.addCommand(command);

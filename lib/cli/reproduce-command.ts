@@ -4,10 +4,8 @@
  * Owns: its flags; where the page and the paid work are kept.
  * Must not know: what is measured, how the page looks.
  */
-import { readFileSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { Command, Option } from "commander";
-import { fileURLToPath } from "node:url";
 
 import { GraderPool } from "../evaluation/grader-pool.js";
 import { readQuestions } from "../evaluation/questions.js";
@@ -16,6 +14,7 @@ import { full, quick } from "../report/experiments.js";
 import { renderReport } from "../report/html.js";
 import { reproduce } from "../report/reproduce.js";
 import type { Interruption } from "./interruption.js";
+import { embedded, version } from "./package-files.js";
 import { paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
 import { wholeNumber } from "./values.js";
@@ -27,11 +26,6 @@ interface ReproduceFlags {
   readonly out: string;
   readonly seed: number;
 }
-
-const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}`, import.meta.url));
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
 
 const help = `
 Runs the experiments of Snell et al. 2024 (arXiv 2408.03314) on the embedded models

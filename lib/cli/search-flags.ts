@@ -17,6 +17,7 @@ import {
   type StrategySettings,
 } from "../strategies/index.js";
 import { aggregations } from "../verifiers/aggregation.js";
+import { embedded } from "./package-files.js";
 import { decimal, wholeNumber } from "./values.js";
 
 export interface StrategyFlags extends StrategySettings {
@@ -35,6 +36,7 @@ export interface ModelFlags {
   readonly verifier?: string | false;
   readonly kvCells?: number;
   readonly threads?: number;
+  readonly gpuLayers?: number;
   readonly policy?: string;
   readonly forcePolicy?: true;
 }
@@ -110,7 +112,8 @@ export function addModelFlags(command: Command): Command {
     .option("--verifier <file.gguf>", "scores them (default: the embedded one with the embedded generator)", fileName)
     .option("--no-verifier", "load none: majority needs none")
     .option("--kv-cells <count>", "size of each model's cache (default: 16384)", wholeNumber(64, 1 << 20))
-    .option("--threads <count>", "of each model (default: by its size)", wholeNumber(1, 512));
+    .option("--threads <count>", "of each model (default: by its size)", wholeNumber(1, 512))
+    .option("--gpu-layers <count>", "of each model on the GPU, if there is one (default: all)", wholeNumber(0, 10_000));
 }
 
 /** @throws {ThinkTreeError} INVALID_OPTION: a strategy's own flags without a strategy. */
@@ -134,7 +137,7 @@ export function engineOptions(
   flags: ModelFlags,
   strategy: StrategyName | undefined,
 ): NonNullable<Parameters<typeof Engine.load>[0]> {
-  const { generator, verifier, kvCells, threads, policy, forcePolicy } = flags;
+  const { verifier, kvCells, threads, gpuLayers, policy, forcePolicy } = flags;
   if (strategy !== undefined && strategy !== "majority" && !hasVerifier(flags)) {
     const mend = verifier === false ? "leave --no-verifier out" : "name one with --verifier FILE.gguf";
     throw new ThinkTreeError("NO_VERIFIER", `${strategy} needs a verifier: ${mend}, or use --strategy majority`);
@@ -142,12 +145,23 @@ export function engineOptions(
   // A vote asks no verifier, so the embedded one is not loaded for it.
   const wanted = verifier === false || (verifier === undefined && strategy === "majority") ? null : verifier;
   return {
-    ...(generator !== undefined && { generator }),
-    ...(wanted !== undefined && { verifier: wanted }),
+    ...modelsOf(flags.generator, wanted, gpuLayers),
     ...(kvCells !== undefined && { kvCells }),
     ...(threads !== undefined && { threads }),
     ...(policy !== undefined && { policy }),
     ...(forcePolicy && { forcePolicy }),
+  };
+}
+
+/** Layers are a named file's: with them the embedded models are named too. */
+function modelsOf(generator: string | undefined, verifier: string | null | undefined, gpuLayers: number | undefined) {
+  if (gpuLayers === undefined) {
+    return { ...(generator !== undefined && { generator }), ...(verifier !== undefined && { verifier }) };
+  }
+  const judge = verifier === undefined && generator === undefined ? embedded("tiny-strong.gguf") : verifier;
+  return {
+    generator: { path: generator ?? embedded("tiny-generator.gguf"), gpuLayers },
+    verifier: judge == null ? null : { path: judge, gpuLayers },
   };
 }
 

@@ -16,6 +16,12 @@ export function wholeNumber(least: number, most: number): Parser {
   };
 }
 
+/** Such as 1,4,16: ascending, each once. */
+export function wholeNumbers(least: number, most: number): (text: string) => number[] {
+  const parse = wholeNumber(least, most);
+  return (text) => [...new Set(text.split(",").map(parse))].sort((a, b) => a - b);
+}
+
 export function decimal(words: string, holds: (value: number) => boolean): Parser {
   return (text) => {
     const value = text.trim() === "" ? NaN : Number(text);

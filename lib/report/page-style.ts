@@ -12,9 +12,14 @@ const dark = `color-scheme: dark; --paper: #14171b; --ink: #e6e9ed; --muted: #9a
 
 const levels = Array.from({ length: scoreLevels }, (_, i) => `.level-${i} { --score: var(--score-${i}); }`).join("\n");
 
+/** The variables of every colour, for what `selector` picks. */
+export function colorsOf(selector: string): string {
+  return `${selector} { ${light} }
+@media screen and (prefers-color-scheme: dark) { ${selector} { ${dark} } }`;
+}
+
 export const pageStyle = `
-:root { ${light} }
-@media screen and (prefers-color-scheme: dark) { :root { ${dark} } }
+${colorsOf(":root")}
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
 body { margin: 0 auto; padding: 2.5rem 1.25rem 5rem; max-width: 56rem; background: var(--paper); color: var(--ink);

@@ -40,8 +40,9 @@ const draw = Plot.plot as unknown as (options: object) => { readonly outerHTML: 
 export interface Picture {
   /** A legend and an SVG. Its text is escaped by the document; colours are the page's CSS variables. */
   readonly html: string;
-  /** The SVG's own width in pixels. */
+  /** The SVG's own size in pixels. */
   readonly width: number;
+  readonly height: number;
 }
 
 export function drawPlot(
@@ -51,9 +52,9 @@ export function drawPlot(
   const { document } = parseHTML("<!doctype html><html><body></body></html>") as unknown as { document: object };
   const names = [...styles.keys()];
   const marginTop = titled ? titleHeight : 24;
+  const height = marginTop + margin.marginBottom + rows * panelHeight + (rows - 1) * titleHeight;
   const plot = draw({
-    document,
-    height: marginTop + margin.marginBottom + rows * panelHeight + (rows - 1) * titleHeight,
+    ...{ document, height },
     ...{ ...margin, marginTop },
     style: { fontSize: "13px", fontFamily: "inherit", background: "none" },
     fx: { axis: null, padding: 0.1 },
@@ -63,7 +64,7 @@ export function drawPlot(
     figure: true,
     ...rest,
   });
-  return { html: plot.outerHTML, width: options.width };
+  return { html: plot.outerHTML, width: options.width, height };
 }
 
 /** The y axis of every figure: accuracy in per cent, with its grid. */

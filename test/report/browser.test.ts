@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
+import { benchmarkPage } from "../../lib/report/benchmark-page.js";
+import { benchmarkSvg } from "../../lib/report/benchmark-svg.js";
 import { renderReport } from "../../lib/report/html.js";
 import { beamSearch } from "../../lib/strategies/index.js";
+import { sample } from "../benchmark/sample.js";
 import { needle } from "../strategies/problems.js";
 import { findChromium, Page } from "./browser.js";
 import { binsFigure, flopsFigure, frontierFigure, hostile, viewOf, watch } from "./samples.js";
@@ -73,4 +76,24 @@ describe.skipIf(chromium === undefined)(title, () => {
       }
     },
   );
+});
+
+describe.skipIf(chromium === undefined)(title.replace("a report", "a benchmark"), () => {
+  it.each([
+    ["page.html", benchmarkPage(sample())],
+    ["plot.svg", benchmarkSvg(sample())],
+  ])("%s asks for nothing and complains of nothing", { timeout: 60_000 }, async (name, text) => {
+    const folder = mkdtempSync(join(tmpdir(), "thinktree-benchmark-"));
+    const file = join(folder, name);
+    writeFileSync(file, text);
+    try {
+      await using page = await Page.open(chromium!, pathToFileURL(file).href);
+      const points = `document.querySelectorAll("[aria-description=point] circle, circle[aria-description=point]").length`;
+      expect(await page.evaluate<number>(points)).toBe(4);
+      expect(page.requests.filter((address) => !address.startsWith("data:"))).toHaveLength(1);
+      expect(page.complaints).toEqual([]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });
