@@ -1,8 +1,8 @@
 // Owns: the matrix products of one decode step, and nothing else of it: what a step cannot be faster than.
 // Must not know: attention, caches, real weights. Thread: one, and ggml's.
 //
-// Every weight lies in the buffer type that llama.cpp would choose for it on a CPU, since some (AMX, repacked) are several
-// times faster than others.
+// Every weight lies in the buffer type that llama.cpp would choose for it on a CPU, since some (AMX, repacked) are
+// several times faster than others.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +58,8 @@ public:
     }
 
     void compute() {
-        if (ggml_backend_graph_compute(backend_, graph_) != GGML_STATUS_SUCCESS) throw std::runtime_error("not computed");
+        if (ggml_backend_graph_compute(backend_, graph_) != GGML_STATUS_SUCCESS)
+            throw std::runtime_error("not computed");
     }
 
 private:
@@ -82,7 +83,8 @@ private:
         for (ggml_tensor * product : products_) {
             ggml_tensor * weight = product->src[0];
             for (ggml_backend_buffer_type_t type : types) {
-                ggml_backend_buffer_t buffer = ggml_backend_buft_alloc_buffer(type, ggml_backend_buft_get_alloc_size(type, weight));
+                ggml_backend_buffer_t buffer =
+                    ggml_backend_buft_alloc_buffer(type, ggml_backend_buft_get_alloc_size(type, weight));
                 ggml_backend_buffer_set_usage(buffer, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
                 ggml_backend_tensor_alloc(buffer, weight, ggml_backend_buffer_get_base(buffer));
                 if (ggml_backend_supports_op(backend_, product)) {
@@ -102,8 +104,8 @@ private:
         std::vector<ggml_backend_buffer_type_t> types;
         ggml_backend_dev_t device = ggml_backend_get_device(backend_);
         using Extra = ggml_backend_buffer_type_t * (*)(ggml_backend_dev_t);
-        const auto extra = reinterpret_cast<Extra>(
-            ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), "ggml_backend_dev_get_extra_bufts"));
+        const auto extra = reinterpret_cast<Extra>(ggml_backend_reg_get_proc_address(
+            ggml_backend_dev_backend_reg(device), "ggml_backend_dev_get_extra_bufts"));
         if (extra != nullptr) {
             for (auto type = extra(device); type != nullptr && *type != nullptr; ++type) types.push_back(*type);
         }

@@ -1,17 +1,19 @@
-// Owns: what one decode step of many branches costs by the ways there are, and how far that is from its matrix products.
-// Must not know: the engine. Thread: one, and ggml's.
+// Owns: what one decode step of many branches costs by the ways there are, and how far that is from its matrix
+// products. Must not know: the engine. Thread: one, and ggml's.
 //
 //   step_bench MODEL.gguf PROMPT OWN BRANCHES ROUNDS THREADS
 //
-// The cache is not decoded but filled through llama.cpp's state format: the cells of a prompt that all branches share and
-// of OWN tokens of each branch, in turns, as branches leave them that are decoded together. Then a round is one step by
-// each way, one after the other. One line of JSON a round and way: {"way", "ms"}.
+// The cache is not decoded but filled through llama.cpp's state format: the cells of a prompt that all branches share
+// and of OWN tokens of each branch, in turns, as branches leave them that are decoded together. Then a round is one
+// step by each way, one after the other. One line of JSON a round and way: {"way", "ms"}.
 //
-//   tree       llama.cpp with our attention
-//   unified    llama.cpp as it comes, one cache for all, all branches in one batch
-//   unified63  the same in batches of at most 63 rows, where its attention takes another way
-//   streams    the same with a cache for each branch, which holds its own copy of the prompt
-//   matrices   the matrix products of the step alone: the same shapes, types and weight layout
+//   tree             llama.cpp with our attention
+//   unified          llama.cpp as it comes, one cache for all, all branches in one batch
+//   unified63        the same in batches of at most 63 rows, where its flash attention takes another way
+//   streams          the same with a cache for each branch, which holds its own copy of the prompt
+//   unified plain,
+//   streams plain    without flash attention
+//   matrices         the matrix products of the step alone: the same shapes, types and weight layout
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -72,17 +74,23 @@ public:
         put(static_cast<uint32_t>(sequences.size()));
         for (const int32_t s : sequences) put(s);
     }
-    void put_keys_and_values(const llama_model * model, size_t cells) {
+    void put_keys_and_values(const llama_model * model, size_t cells, bool transposed) {
         const auto layers = static_cast<uint32_t>(llama_model_n_layer(model));
         const size_t width = static_cast<size_t>(llama_model_n_embd(model)) / llama_model_n_head(model) *
                              static_cast<size_t>(llama_model_n_head_kv(model));
         std::vector<ggml_fp16_t> row(width * 64);
-        for (auto & x : row) x = ggml_fp32_to_fp16(static_cast<float>(std::rand()) / static_cast<float>(RAND_MAX) - 0.5f);
-        put(uint32_t{0});  // values are not transposed
+        for (auto & x : row)
+            x = ggml_fp32_to_fp16(static_cast<float>(std::rand()) / static_cast<float>(RAND_MAX) - 0.5f);
+        put(static_cast<uint32_t>(transposed));
         put(layers);
         for (uint32_t layer = 0; layer < 2 * layers; ++layer) {
             put(static_cast<int32_t>(GGML_TYPE_F16));
-            put(static_cast<uint64_t>(width * sizeof(ggml_fp16_t)));
+            if (transposed && layer >= layers) {
+                put(static_cast<uint32_t>(sizeof(ggml_fp16_t)));
+                put(static_cast<uint32_t>(width));
+            } else {
+                put(static_cast<uint64_t>(width * sizeof(ggml_fp16_t)));
+            }
             for (size_t cell = 0; cell < cells;) {
                 const size_t n = std::min<size_t>(64, cells - cell);
                 const auto * bytes = reinterpret_cast<const uint8_t *>(row.data());
@@ -97,8 +105,11 @@ private:
     std::vector<uint8_t> bytes_;
 };
 
-Context make_context(llama_model * model, const Work & work, bool unified, bool tree) {
-    const int32_t cells = unified ? work.prompt + work.branches * (work.own + 64) : work.branches * (work.prompt + work.own + 64);
+enum class Attention { tree, flash, plain };
+
+Context make_context(llama_model * model, const Work & work, bool unified, Attention attention) {
+    const int32_t cells =
+        unified ? work.prompt + work.branches * (work.own + 64) : work.branches * (work.prompt + work.own + 64);
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<uint32_t>((cells + 255) / 256 * 256);
     params.n_batch = 512;
@@ -107,9 +118,10 @@ Context make_context(llama_model * model, const Work & work, bool unified, bool 
     params.n_outputs_max = static_cast<uint32_t>(work.branches);
     params.n_threads = params.n_threads_batch = work.threads;
     params.kv_unified = unified;
-    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_ENABLED;
+    params.flash_attn_type =
+        attention == Attention::plain ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_ENABLED;
     params.no_perf = true;
-    thinktree::plan_attention = tree;
+    thinktree::plan_attention = attention == Attention::tree;
     Context context(llama_init_from_model(model, params));
     thinktree::plan_attention = false;
     if (!context) throw std::runtime_error("no context");
@@ -117,7 +129,8 @@ Context make_context(llama_model * model, const Work & work, bool unified, bool 
 }
 
 // The branches' own cells in turns of so many: 1 as llama.cpp leaves them, or a run of ours.
-void fill_unified(const llama_model * model, llama_context * context, const Work & work, int32_t turn) {
+void fill_unified(const llama_model * model, llama_context * context, const Work & work, int32_t turn,
+                  bool transposed) {
     State state;
     state.put_text(metadata(model, "general.architecture"));
     state.put(uint32_t{1});
@@ -131,13 +144,13 @@ void fill_unified(const llama_model * model, llama_context * context, const Work
             for (int32_t i = t; i < std::min(work.own, t + turn); ++i) state.put_cell(work.prompt + i, {b});
         }
     }
-    state.put_keys_and_values(model, cells);
+    state.put_keys_and_values(model, cells, transposed);
     if (llama_state_set_data(context, state.bytes().data(), state.bytes().size()) == 0) {
         throw std::runtime_error("the state was refused");
     }
 }
 
-void fill_streams(const llama_model * model, llama_context * context, const Work & work) {
+void fill_streams(const llama_model * model, llama_context * context, const Work & work, bool transposed) {
     State state;
     state.put(sequence_magic);
     state.put(int32_t{0});
@@ -145,7 +158,7 @@ void fill_streams(const llama_model * model, llama_context * context, const Work
     const auto cells = static_cast<size_t>(work.prompt + work.own);
     state.put(static_cast<uint32_t>(cells));
     for (int32_t p = 0; p < work.prompt + work.own; ++p) state.put_cell(p, {0});
-    state.put_keys_and_values(model, cells);
+    state.put_keys_and_values(model, cells, transposed);
     for (int32_t b = 1; b < work.branches; ++b) state.put(uint32_t{0});  // nothing in the other streams
     for (int32_t b = 0; b < work.branches; ++b) {
         if (llama_state_seq_set_data(context, state.bytes().data(), state.bytes().size(), b) == 0) {
@@ -180,49 +193,57 @@ struct Way {
 };
 
 void measure(const std::string & path, const Work & work, int32_t rounds) {
-    llama_log_set([](ggml_log_level level, const char * text, void *) {
-        if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
-    }, nullptr);
+    llama_log_set(
+        [](ggml_log_level level, const char * text, void *) {
+            if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
+        },
+        nullptr);
     llama_backend_init();
     const Model model(llama_model_load_from_file(path.c_str(), llama_model_default_params()));
     if (!model) throw std::runtime_error("no model at " + path);
     ggml_threadpool_params pool = ggml_threadpool_params_default(work.threads);
     const Threadpool threads(ggml_threadpool_new(&pool));
 
-    const Context tree = make_context(model.get(), work, true, true);
-    const Context unified = make_context(model.get(), work, true, false);
-    fill_unified(model.get(), tree.get(), work, thinktree::cells_per_run);
-    fill_unified(model.get(), unified.get(), work, 1);
-    Context streams;
-    constexpr int64_t most_memory = int64_t{6} << 30;
+    const Context tree = make_context(model.get(), work, true, Attention::tree);
+    const Context unified = make_context(model.get(), work, true, Attention::flash);
+    const Context plain = make_context(model.get(), work, true, Attention::plain);
+    fill_unified(model.get(), tree.get(), work, thinktree::cells_per_run, false);
+    fill_unified(model.get(), unified.get(), work, 1, false);
+    fill_unified(model.get(), plain.get(), work, 1, true);
+    Context streams, plain_streams;
+    constexpr int64_t most_memory = int64_t{4} << 30;
     const int64_t cell_bytes = int64_t{4} * llama_model_n_layer(model.get()) * llama_model_n_embd(model.get()) /
                                llama_model_n_head(model.get()) * llama_model_n_head_kv(model.get());
     if (cell_bytes * work.branches * (work.prompt + work.own) <= most_memory) {
-        streams = make_context(model.get(), work, false, false);
-        fill_streams(model.get(), streams.get(), work);
+        streams = make_context(model.get(), work, false, Attention::flash);
+        plain_streams = make_context(model.get(), work, false, Attention::plain);
+        fill_streams(model.get(), streams.get(), work, false);
+        fill_streams(model.get(), plain_streams.get(), work, true);
     }
-    for (llama_context * context : {tree.get(), unified.get(), streams.get()}) {
+    for (llama_context * context : {tree.get(), unified.get(), plain.get(), streams.get(), plain_streams.get()}) {
         if (context != nullptr) llama_attach_threadpool(context, threads.get(), threads.get());
     }
     const std::string own = metadata(model.get(), "general.architecture") + ".";
-    MatrixProducts matrices({llama_model_n_embd(model.get()), llama_model_n_layer(model.get()),
-                             llama_model_n_head(model.get()), llama_model_n_head_kv(model.get()),
-                             std::stoi(metadata(model.get(), own + "feed_forward_length")),
-                             llama_vocab_n_tokens(llama_model_get_vocab(model.get()))},
-                            work.branches, threads.get(), work.threads);
+    MatrixProducts matrices(
+        {llama_model_n_embd(model.get()), llama_model_n_layer(model.get()), llama_model_n_head(model.get()),
+         llama_model_n_head_kv(model.get()), std::stoi(metadata(model.get(), own + "feed_forward_length")),
+         llama_vocab_n_tokens(llama_model_get_vocab(model.get()))},
+        work.branches, threads.get(), work.threads);
 
-    const char * only = std::getenv("ONLY");
     int32_t unified_steps = 0;  // two ways share the context
     std::vector<Way> ways{{"tree", [&](int32_t nth) { step(tree.get(), work, nth, 512); }},
                           {"unified", [&](int32_t) { step(unified.get(), work, unified_steps++, 512); }}};
     if (work.branches > 63) {
         ways.push_back({"unified63", [&](int32_t) { step(unified.get(), work, unified_steps++, 63); }});
     }
-    if (streams) ways.push_back({"streams", [&](int32_t nth) { step(streams.get(), work, nth, 512); }});
+    ways.push_back({"unified plain", [&](int32_t nth) { step(plain.get(), work, nth, 512); }});
+    if (streams) {
+        ways.push_back({"streams", [&](int32_t nth) { step(streams.get(), work, nth, 512); }});
+        ways.push_back({"streams plain", [&](int32_t nth) { step(plain_streams.get(), work, nth, 512); }});
+    }
     ways.push_back({"matrices", [&](int32_t) { matrices.compute(); }});
     for (int32_t round = 0; round <= rounds; ++round) {
         for (const Way & way : ways) {
-            if (only != nullptr && std::strcmp(only, way.name) != 0) continue;
             const auto begun = std::chrono::steady_clock::now();
             way.run(round);
             const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - begun;
@@ -241,7 +262,8 @@ int main(int argc, char ** argv) {
         return 2;
     }
     try {
-        measure(argv[1], {std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), std::atoi(argv[6])}, std::atoi(argv[5]));
+        measure(argv[1], {std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), std::atoi(argv[6])},
+                std::atoi(argv[5]));
     } catch (const std::exception & error) {
         std::fprintf(stderr, "step_bench: %s\n", error.what());
         return 1;

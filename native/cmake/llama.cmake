@@ -12,6 +12,7 @@ set(pinned_commit de3ff815ea7d559ee917f063901b8986f038abc6) # v0.5.0
 # What we change in it: docs/decisions/0003. git refuses a patch that does not fit, so that another release cannot be
 # patched wrongly in silence. `git diff -U2` in a patched checkout makes the file anew.
 set(llama_patch ${CMAKE_CURRENT_SOURCE_DIR}/native/cmake/llama.patch)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${llama_patch})
 
 # The folder is named after the bundle's content and our changes to it: a new bundle is unpacked, an old one never twice.
 # The rename comes last, so a folder that exists is whole.

@@ -2,9 +2,9 @@
 // Thread: whoever decodes. C++17, since llama.cpp includes it.
 //
 // The first free cells would leave branches that are decoded together taking turns in memory, so that whoever reads one
-// branch's cells reads a few bytes of every page. So a sequence goes on in the cell after its last one, up to the end of
-// a *run* of cells; then it begins another run that is wholly free. What is free in someone's run is still free: when
-// there are no free runs left, any free cell will do.
+// branch's cells reads a few bytes of every page. So a sequence goes on in the cell after its last one, up to the end
+// of a *run* of cells; then it begins another run that is wholly free. What is free in someone's run is still free:
+// when there are no free runs left, any free cell will do.
 #pragma once
 
 #include <array>

@@ -10,7 +10,8 @@
 //
 // Keys and values are copied into packed floats before they are multiplied in any case (the cache holds halves, or
 // quants), so that gathering costs what reading costs: memory is the limit, and a unit takes all heads of a block of
-// cells, which lie side by side, before it goes on to the next. Softmax is kept online (Milakov & Gimelshein 2018), in single precision.
+// cells, which lie side by side, before it goes on to the next. Softmax is kept online (Milakov & Gimelshein 2018), in
+// single precision.
 #pragma once
 
 #include "tree_plan.h"
@@ -18,8 +19,8 @@
 namespace thinktree {
 
 constexpr int cells_per_block = 64;
-constexpr int vectors_per_block = 32;   // query vectors whose scores stay in the first-level cache
-constexpr int vectors_per_unit = 512;   // and those whose sums stay in the second
+constexpr int vectors_per_block = 32;  // query vectors whose scores stay in the first-level cache
+constexpr int vectors_per_unit = 512;  // and those whose sums stay in the second
 constexpr int lanes = GGML_F32_EPR;
 // Accumulators of a matrix product: rows x columns, within the registers that there are.
 #if defined(__AVX512F__) || defined(__ARM_NEON)
@@ -172,8 +173,8 @@ private:
     // scores[vectors][cells_per_block]
     void score(int first, int vectors) {
         Scratch & s = scratch();
-        multiply<false>(s.scores.data(), s.queries.data() + first * dk_, s.keys.data(), vectors, dk_, cells_per_block, dk_,
-                        cells_per_block);
+        multiply<false>(s.scores.data(), s.queries.data() + first * dk_, s.keys.data(), vectors, dk_, cells_per_block,
+                        dk_, cells_per_block);
         if (softcap_ != 0.0f) {
             const int n = vectors * cells_per_block;
             ggml_vec_tanh_f32(n, s.scores.data(), s.scores.data());
@@ -260,7 +261,8 @@ private:
     void transpose_halves(const char * keys, const int32_t * cells, float * to) const {
         for (int64_t d = 0; d < dk_; d += lanes) {
             __m512 rows[lanes];
-            for (int c = 0; c < lanes; ++c) rows[c] = load_halves(keys + cells[c] * k_->nb[1] + d * sizeof(ggml_fp16_t));
+            for (int c = 0; c < lanes; ++c)
+                rows[c] = load_halves(keys + cells[c] * k_->nb[1] + d * sizeof(ggml_fp16_t));
             transpose_16x16(rows, to + d * cells_per_block, cells_per_block);
         }
     }
@@ -312,7 +314,8 @@ private:
     static void to_floats(const char * from, float * to, int64_t n, ggml_type type) {
 #if defined(__AVX512F__)
         if (type == GGML_TYPE_F16 && n % lanes == 0) {
-            for (int64_t d = 0; d < n; d += lanes) _mm512_storeu_ps(to + d, load_halves(from + d * sizeof(ggml_fp16_t)));
+            for (int64_t d = 0; d < n; d += lanes)
+                _mm512_storeu_ps(to + d, load_halves(from + d * sizeof(ggml_fp16_t)));
             return;
         }
 #endif
@@ -367,12 +370,13 @@ static void thinktree_tree_attention(const ggml_compute_params * params, ggml_te
     const int rows = static_cast<int>(q->ne[1]), heads = static_cast<int>(q->ne[2]);
     const int kv_heads = static_cast<int>(dst->src[1]->ne[2]), group = heads / kv_heads;
     const auto parts = [](int whole, int part) { return (whole + part - 1) / part; };
-    // Enough units for all threads: of fewer rows first, since a row's own cells are then read by one thread alone; then
-    // of fewer KV heads; then of fewer query heads.
+    // Enough units for all threads: of fewer rows first, since a row's own cells are then read by one thread alone;
+    // then of fewer KV heads; then of fewer query heads.
     const int tiles = std::min(rows, std::max(parts(rows, std::max(1, vectors_per_unit / heads)), params->nth));
     const int kv_splits = std::min(kv_heads, parts(params->nth, tiles));
     const int splits = std::min(group, parts(params->nth, tiles * kv_splits));
-    const int tile_rows = parts(rows, tiles), unit_kv_heads = parts(kv_heads, kv_splits), unit_heads = parts(group, splits);
+    const int tile_rows = parts(rows, tiles), unit_kv_heads = parts(kv_heads, kv_splits),
+              unit_heads = parts(group, splits);
 
     AttentionUnit unit(dst, plan);
     for (int u = params->ith; u < tiles * kv_splits * splits; u += params->nth) {

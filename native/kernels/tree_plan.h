@@ -61,14 +61,15 @@ private:
 };
 
 // Words that suffice for the plan of so many rows over so many cells. The sets of a tree are nested or apart, so there
-// are fewer than twice as many segments as sequences; and a row that does not see all of a segment has been decoded after
-// cells of the very same batch, which are in one segment of its path.
+// are fewer than twice as many segments as sequences; and a row that does not see all of a segment has been decoded
+// after cells of the very same batch, which are in one segment of its path.
 constexpr int64_t plan_words(int64_t rows, int64_t cells) {
-    return sizeof(PlanHeader) / sizeof(int32_t) + cells + 2 * rows + 2 * max_sequences * sizeof(TreeSegment) / sizeof(int32_t);
+    return sizeof(PlanHeader) / sizeof(int32_t) + cells + 2 * rows +
+           2 * max_sequences * sizeof(TreeSegment) / sizeof(int32_t);
 }
 
-// Cells that a graph is made for when so many are in use: a graph serves as long as this stays the same, and attention by
-// a plan costs no more for cells that nobody sees.
+// Cells that a graph is made for when so many are in use: a graph serves as long as this stays the same, and attention
+// by a plan costs no more for cells that nobody sees.
 inline uint32_t cells_of_graph(uint32_t used) {
     uint32_t step = 256;
     while (8 * step < used) step *= 2;
@@ -82,8 +83,8 @@ struct PlanRow {
 
 class TreePlanner {
 public:
-    // `positions` and `sequences` describe the cells; a position below 0 says that the cell is empty. Throws if the plan
-    // does not fit into `capacity` words.
+    // `positions` and `sequences` describe the cells; a position below 0 says that the cell is empty. Throws if the
+    // plan does not fit into `capacity` words.
     void plan(const int32_t * positions, const Sequences * sequences, int32_t cells, const std::vector<PlanRow> & rows,
               int32_t * words, int64_t capacity) {
         sort_cells(positions, sequences, cells, rows);
@@ -159,8 +160,8 @@ private:
         }
     }
 
-    // The sets of a tree's nodes are nested or apart. Taken from the largest to the smallest, each can be brought together
-    // without tearing one apart that was before it.
+    // The sets of a tree's nodes are nested or apart. Taken from the largest to the smallest, each can be brought
+    // together without tearing one apart that was before it.
     void sort_rows(const std::vector<PlanRow> & rows) {
         std::array<int32_t, max_sequences> place;
         std::iota(place.begin(), place.end(), 0);
@@ -168,7 +169,8 @@ private:
         by_size_.resize(groups_.size());
         std::iota(by_size_.begin(), by_size_.end(), 0);
         const auto size_of = [&](int32_t g) { return groups_[static_cast<size_t>(g)].seen_by.count(); };
-        std::stable_sort(by_size_.begin(), by_size_.end(), [&](int32_t a, int32_t b) { return size_of(a) > size_of(b); });
+        std::stable_sort(by_size_.begin(), by_size_.end(),
+                         [&](int32_t a, int32_t b) { return size_of(a) > size_of(b); });
         for (const int32_t g : by_size_) {
             const Sequences & set = groups_[static_cast<size_t>(g)].seen_by;
             if (set.count() < 2) break;
@@ -176,7 +178,8 @@ private:
             const auto first = std::find_if(sequences.begin(), sequences.end(), in_set);
             std::stable_partition(first, sequences.end(), in_set);
         }
-        for (size_t i = 0; i < sequences.size(); ++i) place[static_cast<size_t>(sequences[i])] = static_cast<int32_t>(i);
+        for (size_t i = 0; i < sequences.size(); ++i)
+            place[static_cast<size_t>(sequences[i])] = static_cast<int32_t>(i);
         order_.resize(rows.size());
         std::iota(order_.begin(), order_.end(), 0);
         const auto rank = [&](int32_t r) { return place[static_cast<size_t>(rows[static_cast<size_t>(r)].sequence)]; };
@@ -204,7 +207,8 @@ private:
         header.cells = static_cast<int32_t>(cells_.size());
         header.order_at = sizeof(PlanHeader) / sizeof(int32_t);
         header.segments_at = header.order_at + header.rows;
-        header.counts_at = header.segments_at + header.segments * static_cast<int32_t>(sizeof(TreeSegment) / sizeof(int32_t));
+        header.counts_at =
+            header.segments_at + header.segments * static_cast<int32_t>(sizeof(TreeSegment) / sizeof(int32_t));
         header.cells_at = header.counts_at + static_cast<int32_t>(counts_.size());
         if (header.cells_at + static_cast<int64_t>(cells_.size()) > capacity) {
             throw std::runtime_error("a plan of attention is larger than its tensor");
@@ -228,8 +232,9 @@ private:
         if (!std::is_sorted(first, last, earlier)) std::stable_sort(first, last, earlier);
         const auto first_count = static_cast<int32_t>(counts_.size());
         for (size_t i = begin; i < end; ++i) {
-            const auto beyond = std::upper_bound(first, last, at(rows, i).position,
-                                                 [&](int32_t position, int32_t cell) { return position < positions[cell]; });
+            const auto beyond =
+                std::upper_bound(first, last, at(rows, i).position,
+                                 [&](int32_t position, int32_t cell) { return position < positions[cell]; });
             counts_.push_back(static_cast<int32_t>(beyond - first));
         }
         return first_count;
@@ -241,7 +246,7 @@ private:
 
     std::vector<Group> groups_;
     std::vector<int32_t> slots_ = std::vector<int32_t>(1024, nobody);  // of the hash table: groups
-    std::vector<int32_t> group_of_;  // of each cell
+    std::vector<int32_t> group_of_;                                    // of each cell
     std::vector<int32_t> next_;
     std::vector<int32_t> cells_;  // by group
     std::vector<int32_t> by_size_;

@@ -95,7 +95,8 @@ void compare(ggml_type cache_type, Attention stock_attention, double most_differ
     const auto both = [&](const std::vector<Row> & rows) {
         const std::vector<float> a = decode(ours.get(), rows, n_vocab);
         const std::vector<float> b = decode(stock.get(), rows, n_vocab);
-        for (size_t i = 0; i < a.size(); ++i) difference = std::max(difference, static_cast<double>(std::abs(a[i] - b[i])));
+        for (size_t i = 0; i < a.size(); ++i)
+            difference = std::max(difference, static_cast<double>(std::abs(a[i] - b[i])));
         for (size_t r = 0; r < rows.size(); ++r) {
             const auto at = r * static_cast<size_t>(n_vocab);
             kl = std::max(kl, divergence(b.data() + at, a.data() + at, n_vocab));
@@ -128,7 +129,8 @@ void compare(ggml_type cache_type, Attention stock_attention, double most_differ
             llama_memory_seq_rm(llama_get_memory(context), gone, -1, -1);
         }
     }
-    std::cout << "    logits differ by " << difference << " at most, the distributions by " << kl << " nats" << std::endl;
+    std::cout << "    logits differ by " << difference << " at most, the distributions by " << kl << " nats"
+              << std::endl;
     CHECK(difference < most_difference);
     CHECK(kl < most_divergence);
 }

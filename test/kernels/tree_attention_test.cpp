@@ -45,8 +45,8 @@ std::vector<float> store(ggml_tensor * to, const std::vector<float> & from) {
 double compare(std::mt19937 & random, const Setting & s, const RandomCache & cache) {
     const auto cells = static_cast<int64_t>(cache.positions.size());
     const auto rows = static_cast<int64_t>(cache.rows.size());
-    const std::unique_ptr<ggml_context, void (*)(ggml_context *)> context(
-        ggml_init({size_t{64} << 20, nullptr, false}), ggml_free);
+    const std::unique_ptr<ggml_context, void (*)(ggml_context *)> context(ggml_init({size_t{64} << 20, nullptr, false}),
+                                                                          ggml_free);
     ggml_tensor * q = ggml_new_tensor_3d(context.get(), GGML_TYPE_F32, s.dk, s.heads, rows);
     ggml_tensor * k = ggml_new_tensor_3d(context.get(), s.type, s.dk, s.kv_heads, cells);
     ggml_tensor * v = ggml_new_tensor_3d(context.get(), s.type, s.dv, s.kv_heads, cells);
@@ -87,7 +87,8 @@ double compare(std::mt19937 & random, const Setting & s, const RandomCache & cac
                              static_cast<double>(keys[static_cast<size_t>((cell * s.kv_heads + kv) * s.dk + d)]);
                 }
                 score *= static_cast<double>(scale);
-                if (s.softcap > 0) score = static_cast<double>(s.softcap) * std::tanh(score / static_cast<double>(s.softcap));
+                if (s.softcap > 0)
+                    score = static_cast<double>(s.softcap) * std::tanh(score / static_cast<double>(s.softcap));
                 const double weight = std::exp(score);
                 sum += weight;
                 for (int64_t d = 0; d < s.dv; ++d) {

@@ -133,8 +133,8 @@ TEST(branches_that_take_turns_lie_in_runs) {
     std::vector<int32_t> positions(1024, -1);
     std::vector<int64_t> last(8, -1);
     for (int32_t step = 0; step < 64; ++step) {
-        const auto slots = slots_in_runs(positions.data(), 1024, 0, 8, [](uint32_t i) { return i; },
-                                         [&](uint32_t i) { return last[i]; });
+        const auto slots = slots_in_runs(
+            positions.data(), 1024, 0, 8, [](uint32_t i) { return i; }, [&](uint32_t i) { return last[i]; });
         for (uint32_t s = 0; s < 8; ++s) {
             if (step % static_cast<int32_t>(cells_per_run) != 0) CHECK_EQ(static_cast<int64_t>(slots[s]), last[s] + 1);
             positions[slots[s]] = step;

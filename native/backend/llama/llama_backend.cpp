@@ -50,8 +50,8 @@ using ThreadpoolPtr = std::unique_ptr<ggml_threadpool, Deleter<ggml_threadpool_f
 
 // At most this much memory for the logits of one decode: a 150k vocabulary has 600 KB a row.
 constexpr int64_t logits_bytes = 160 << 20;
-// Rows of one decode up to which they cost no more each than fewer would. llama.cpp's own attention goes another way for
-// 64 rows than for 63.
+// Rows of one decode up to which they cost no more each than fewer would. llama.cpp's own attention goes another way
+// for 64 rows than for 63.
 constexpr int32_t stock_tree_rows = 63;
 
 // Below this a graph node is less work than the barrier after it, and ggml's barriers spin: on a busy machine two
