@@ -77,12 +77,13 @@ function beamWidthFor(n: number): number {
   return Math.max(1, Math.min(4, Math.floor(Math.sqrt(n))));
 }
 
-async function runAll(
+/** The strategy over all questions, several at once. */
+export async function runAll(
   engine: Engine,
   grader: Grader,
   problems: readonly Question[],
   strategy: Strategy,
-  { branches, seed }: AccuracyOptions,
+  { branches, seed }: Pick<AccuracyOptions, "branches" | "seed">,
 ): Promise<Run> {
   const begun = performance.now();
   // On CPU a branch pays for the cells of all: few questions with many branches each are faster than many at once.

@@ -12,12 +12,16 @@ import { strategyNames, type Aggregation, type StrategyName } from "thinktree";
 import { accuracy, type AccuracyOptions } from "./accuracy.js";
 import { crossing } from "./crossing.js";
 import { decode, prefixWays, samplerNames, type DecodeOptions } from "./decode.js";
-import { randomModel, writeRandomModel } from "./gguf/random-model.js";
+import { randomModel, stepsOf, writeRandomModel } from "./gguf/random-model.js";
 import { shapeNames, shapes, type ShapeName } from "./gguf/shapes.js";
 import type { WeightType } from "./gguf/weights.js";
+import { record, type RecordOptions } from "./record.js";
+import { contenderNames, replay, type ReplayOptions } from "./replay.js";
 import { sampler } from "./sampler.js";
 import { search, type SearchOptions } from "./search.js";
 import { soak, type SoakOptions } from "./soak.js";
+import { solved, type SolvedOptions } from "./solved.js";
+import { step, type StepOptions } from "./step.js";
 
 const program = new Command("bench").description("thinktree's benchmarks; see bench/README.md");
 const types = ["Q8_0", "F16"] as const satisfies readonly WeightType[];
@@ -73,6 +77,38 @@ saves(shaped(command("decode", "thinktree against node-llama-cpp: many continuat
   ])
   .action((options: DecodeOptions) => decode(options));
 
+saves(shaped(command("replay", "the same search trees on thinktree and its rivals")))
+  .option("--trees <list>", "best-of-N, or names in bench/trees", (text) => text.split(","), [
+    "best-of-16",
+    "best-of-64",
+    "beam-64-4",
+  ])
+  .option("--contenders <list>", contenderNames.join(", "), someOf(...contenderNames), contenderNames)
+  .option("--all-ways", "every way that each contender has, not the fastest alone")
+  .option("--prompt <tokens>", "tokens of the prompt of best-of-N", count, 512)
+  .option("--length <tokens>", "tokens of each of its branches", count, 64)
+  .option("--rounds <count>", "measurements of each", count, 3)
+  .option("--threads <count>", "default: one a core", count)
+  .action((options: ReplayOptions) => replay(options));
+
+shaped(command("record", "record search trees for replay into bench/trees"))
+  .option("--beams <list>", "n/M pairs", beams, [[64, 4]])
+  .option("--rounds <count>", "steps of a solution", count, 8)
+  .option("--prompt <tokens>", "tokens of the prompt", count, 512)
+  .option("--seed <number>", "of the search", count, 1)
+  .option("--limit <count>", "questions of the real searches whose steps' lengths are taken", count, 40)
+  .action((options: RecordOptions) => record(options));
+
+saves(
+  shaped(command("step", "one decode step of many branches, against llama.cpp's ways and its matrix products alone")),
+)
+  .option("--prompts <list>", "tokens of the prompt", counts, [512])
+  .option("--own <list>", "tokens that each branch has of its own", counts, [256])
+  .option("--branches <list>", "branches", counts, [16, 64])
+  .option("--rounds <count>", "measurements of each", count, 7)
+  .option("--threads <count>", "default: one a core", count)
+  .action((options: StepOptions) => step(options));
+
 command("crossing", "what a call into the engine costs").action(crossing);
 
 command("sampler", "the native sampler against simpler ones").action(sampler);
@@ -111,13 +147,20 @@ models(command("accuracy", "which method answers how many held-out questions, at
   .option("--seed <number>", "of the samples", count, 1)
   .action((options: AccuracyOptions) => accuracy(options));
 
+models(command("solved", "right answers a minute, end to end"))
+  .option("--limit <count>", "questions", count, 100)
+  .option("--rounds <count>", "measurements of each", count, 3)
+  .option("--branches <count>", "branches at once, over all questions", count, 64)
+  .action((options: SolvedOptions) => solved(options));
+
 shaped(command("gguf", "make a model file with random weights"))
   .option("--type <type>", types.join(", "), oneOf(...types), "Q8_0")
   .option("--step-length <tokens>", "tokens of a step; 0: no steps", count, 0)
   .option("--seed <number>", "of the weights", count, 1)
   .option("--out <file>", "default: in bench/.cache")
   .action((options: { shape: ShapeName; type: WeightType; stepLength: number; seed: number; out?: string }) => {
-    const model = { ...options, shape: shapes[options.shape] };
+    const { type, seed } = options;
+    const model = { type, seed, shape: shapes[options.shape], stepLengths: stepsOf(options.stepLength) };
     if (options.out !== undefined) writeRandomModel(options.out, model);
     console.log(options.out ?? randomModel(model));
   });

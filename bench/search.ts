@@ -5,7 +5,7 @@
  */
 import { beamSearch, Engine, type Answer, type EngineOptions } from "thinktree";
 
-import { randomModel } from "./gguf/random-model.js";
+import { randomModel, stepsOf } from "./gguf/random-model.js";
 import { shapes, type ShapeName } from "./gguf/shapes.js";
 import { textOf } from "./gguf/vocabulary.js";
 import { saveResults } from "./support/folders.js";
@@ -36,7 +36,7 @@ interface Measured {
 export async function search(options: SearchOptions): Promise<void> {
   await warnIfBusy();
   const { shape, beams, prompt, stepLength, steps, limit } = options;
-  const model = randomModel({ shape: shapes[shape], type: "Q8_0", stepLength });
+  const model = randomModel({ shape: shapes[shape], type: "Q8_0", stepLengths: stepsOf(stepLength) });
   const measured: Measured[] = [];
   const onRandom = { generator: model, verifier: { path: model, reading: "likelihood" } } as const;
   await withEngine(onRandom, async (engine) => {

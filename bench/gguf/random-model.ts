@@ -6,9 +6,10 @@
  *
  * Purely random weights would end solutions at random and could overflow. So the first 32 dimensions of the residual
  * stream are set apart: no layer writes there. Dimension 0 is a constant, by which the end token's logit is held so low
- * that it is never sampled: whoever asks for 64 tokens gets 64. With a `stepLength` L, dimensions 1 to L hold the class
- * of the last token, and the output prefers tokens of the next class by e^30: every L-th token ends in a newline, so
- * steps are of exactly L tokens. (That needs an output matrix of its own; it costs the same as a tied one.)
+ * that it is never sampled: whoever asks for 64 tokens gets 64. With `stepLengths`, dimensions 1 to 31 hold the class of
+ * the last token (vocabulary.ts), and the output prefers by e^30 tokens of the class below, or after a step's end those
+ * that may begin one: steps are of those lengths, and as often. (That needs an output matrix of its own; it costs the
+ * same as a tied one.)
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
@@ -17,15 +18,15 @@ import { join } from "node:path";
 import { cacheFolder } from "../support/folders.js";
 import { writeGguf, type Metadata, type Tensor } from "./container.js";
 import type { ModelShape } from "./shapes.js";
-import { byteTokens, classOf, tokenizerMetadata, vocabularyOf, type Vocabulary } from "./vocabulary.js";
+import { beginsStep, byteTokens, classOf, tokenizerMetadata, vocabularyOf, type Vocabulary } from "./vocabulary.js";
 import { constantVector, headSize, randomMatrix, type Matrix, type WeightType } from "./weights.js";
 
 export interface RandomModelOptions {
   readonly shape: ModelShape;
   readonly type: WeightType;
   readonly seed?: number;
-  /** Tokens of every step, 2 to 31; 0: no steps. Default 0. */
-  readonly stepLength?: number;
+  /** How often it writes steps of 1 token, of 2, and so on up to 31. Default: no steps. */
+  readonly stepLengths?: readonly number[];
 }
 
 /** To be raised when the same options come to mean another file. */
@@ -42,9 +43,10 @@ const pushedDown = 60;
 
 /** Path of the file, which is made if it is not there: 0.5B in Q8_0 takes seconds and 530 MB. */
 export function randomModel(options: RandomModelOptions, folder = cacheFolder): string {
-  const key = JSON.stringify([recipeVersion, options.shape, options.type, options.seed ?? 1, options.stepLength ?? 0]);
+  const { shape, type, seed = 1, stepLengths = [] } = options;
+  const key = JSON.stringify([recipeVersion, shape, type, seed, stepLengths.length > 0 ? stepLengths : 0]);
   const hash = createHash("sha256").update(key).digest("hex").slice(0, 10);
-  const path = join(folder, `random-${options.type}-${hash}.gguf`);
+  const path = join(folder, `random-${type}-${hash}.gguf`);
   if (existsSync(path)) return path;
   mkdirSync(folder, { recursive: true });
   const part = `${path}.${process.pid}.part`;
@@ -57,11 +59,16 @@ export function randomModel(options: RandomModelOptions, folder = cacheFolder): 
   return path;
 }
 
-export function writeRandomModel(path: string, { shape, type, seed = 1, stepLength = 0 }: RandomModelOptions): void {
-  if (stepLength !== 0 && !(stepLength >= 2 && stepLength < headSize)) {
-    throw new RangeError(`steps have 2 to ${headSize - 1} tokens, not ${stepLength}`);
+/** Steps of one length only; 0: none. */
+export function stepsOf(length: number): number[] {
+  return Array.from({ length }, (_, i) => (i === length - 1 ? 1 : 0));
+}
+
+export function writeRandomModel(path: string, { shape, type, seed = 1, stepLengths = [] }: RandomModelOptions): void {
+  if (stepLengths.length >= headSize) {
+    throw new RangeError(`steps have 1 to ${headSize - 1} tokens, not ${stepLengths.length}`);
   }
-  const vocabulary = vocabularyOf(shape.vocabulary, stepLength);
+  const vocabulary = vocabularyOf(shape.vocabulary, stepLengths);
   const metadata = { ...modelMetadata(shape, type), ...tokenizerMetadata(vocabulary) };
   writeGguf(path, metadata, tensorsOf(shape, vocabulary, type, seed));
 }
@@ -107,7 +114,8 @@ function tensorsOf(shape: ModelShape, vocabulary: Vocabulary, type: WeightType, 
       head: (row) => (row < headSize ? "zero" : "random"),
     });
 
-  const ownOutput = !shape.tied || vocabulary.stepLength > 0;
+  const hasSteps = vocabulary.stepLengths.length > 0;
+  const ownOutput = !shape.tied || hasSteps;
   matrix("token_embd.weight", {
     columns,
     rows: vocabulary.size,
@@ -116,7 +124,7 @@ function tensorsOf(shape: ModelShape, vocabulary: Vocabulary, type: WeightType, 
       // A tied matrix is the output too, and the end token is no input: only its row may differ.
       const pushed = !ownOutput && token === vocabulary.endToken;
       head[0] = pushed ? -pushedDown / gain : constantDimension;
-      if (vocabulary.stepLength > 0) head[1 + classOf(token, vocabulary)] = classDimension;
+      if (hasSteps) head[1 + classOf(token, vocabulary)] = classDimension;
       return pushed ? "zero" : "random";
     },
   });
@@ -151,9 +159,15 @@ function tensorsOf(shape: ModelShape, vocabulary: Vocabulary, type: WeightType, 
 
 /** Which of the dimensions set apart a token's logit looks at. */
 function outputHead(token: number, head: Float64Array, vocabulary: Vocabulary, push: number): "random" | "zero" {
-  const { stepLength, endToken } = vocabulary;
-  const neverSampled = token === endToken || (stepLength > 0 && token < byteTokens);
-  if (neverSampled) head[0] = -push;
-  else if (stepLength > 0) head[1 + ((classOf(token, vocabulary) + stepLength - 1) % stepLength)] = push / 2;
+  const { stepLengths, endToken } = vocabulary;
+  const hasSteps = stepLengths.length > 0;
+  const neverSampled = token === endToken || (hasSteps && token < byteTokens);
+  if (neverSampled) {
+    head[0] = -push;
+  } else if (hasSteps) {
+    const above = classOf(token, vocabulary) + 1;
+    if (above < stepLengths.length) head[1 + above] = push / 2;
+    if (beginsStep(token, vocabulary)) head[1] = push / 2;
+  }
   return neverSampled ? "zero" : "random";
 }

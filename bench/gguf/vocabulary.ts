@@ -5,6 +5,10 @@
  *
  * Ids 0 to 255 are the bytes, the last is the end token, those between are words. There is one merge and no text has
  * it, so every byte of a prompt is one token: a prompt of 512 characters has 512 tokens.
+ *
+ * For models that write steps, the words fall into classes of equal size, one after the other: after a word of class k
+ * a step has k tokens to go, so those of class 0 end in a newline. Some words of each class may begin a step, as many as
+ * steps of that length are to be written.
  */
 import type { Metadata } from "./container.js";
 
@@ -19,26 +23,38 @@ const newline = "\u010a"; // "\n" in the byte alphabet
 export interface Vocabulary {
   readonly size: number;
   readonly endToken: number;
-  /** Words fall into this many classes; those of the last end in a newline. 0: no word has one. */
-  readonly stepLength: number;
+  /** How often steps of each length are written: the first number is for a single token. None: no word ends a step. */
+  readonly stepLengths: readonly number[];
 }
 
-export function vocabularyOf(size: number, stepLength: number): Vocabulary {
+export function vocabularyOf(size: number, stepLengths: readonly number[]): Vocabulary {
   if (!(size >= smallestVocabulary))
     throw new RangeError(`a vocabulary needs ${smallestVocabulary} tokens, not ${size}`);
-  return { size, endToken: size - 1, stepLength };
+  return { size, endToken: size - 1, stepLengths };
 }
 
-/** Bytes count as the last class, as if a step had just ended. */
-export function classOf(token: number, { stepLength }: Vocabulary): number {
-  return token < byteTokens ? stepLength - 1 : token % stepLength;
+/** Tokens that the step still needs after this one. A byte is as the end of a step. */
+export function classOf(token: number, vocabulary: Vocabulary): number {
+  return token < byteTokens ? 0 : Math.floor((token - byteTokens) / classSize(vocabulary));
+}
+
+/** Whether the word may follow the end of a step. */
+export function beginsStep(token: number, vocabulary: Vocabulary): boolean {
+  const { stepLengths } = vocabulary;
+  const word = (token - byteTokens) % classSize(vocabulary);
+  const share = stepLengths[classOf(token, vocabulary)]! / Math.max(...stepLengths);
+  return token >= byteTokens && word < share * classSize(vocabulary);
+}
+
+function classSize({ endToken, stepLengths }: Vocabulary): number {
+  return Math.ceil((endToken - byteTokens) / stepLengths.length);
 }
 
 export function tokenizerMetadata(vocabulary: Vocabulary): Metadata {
-  const { size, endToken, stepLength } = vocabulary;
+  const { size, endToken, stepLengths } = vocabulary;
   const tokens = byteAlphabet();
   for (let id = byteTokens; id < endToken; id++) {
-    const ending = stepLength > 0 && classOf(id, vocabulary) === stepLength - 1 ? newline : "";
+    const ending = stepLengths.length > 0 && classOf(id, vocabulary) === 0 ? newline : "";
     tokens.push(word(id - byteTokens) + ending);
   }
   tokens.push("<|endoftext|>");

@@ -36,7 +36,9 @@ export interface Ledger {
 /** Where the engine's time has gone since it was loaded, and what it holds now. */
 export interface EngineStats {
   readonly prefillMs: number;
+  /** Reading the logits included. */
   readonly decodeMs: number;
+  /** What branches do with the tokens that they have drawn. */
   readonly sampleMs: number;
   /** Forking, leasing, parking, filling batches. */
   readonly planMs: number;

@@ -1,5 +1,5 @@
-// Owns: what the engine asks of something that runs a model: tokens in, logits out, a KV cache tagged by sequence.
-// Must not know: branches, steps, sampling. Two implementations: llama/ (real) and fake/ (deterministic toy).
+// Owns: what the engine asks of something that runs a model: tokens in, answers out, a KV cache tagged by sequence.
+// Must not know: branches, steps. Two implementations: llama/ (real) and fake/ (deterministic toy).
 // Thread: a Context belongs to the scheduler thread. A Model may be read by any thread.
 #pragma once
 
@@ -12,9 +12,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/token.h"
+#include "sampling/row_reader.h"
+
 namespace thinktree {
 
-using Token = int32_t;
 using Pos = int32_t;
 using SeqId = int32_t;
 
@@ -61,9 +63,13 @@ class Context {
 public:
     virtual ~Context() = default;
     virtual const ContextLimits & limits() const = 0;
-    // Rows of one sequence must come in the order of their positions.
-    virtual DecodeStatus decode(std::span<const BatchRow> rows) = 0;
-    // The logits of the `index`-th output row of the last decode, n_vocab floats, valid until the next.
+    // Rows of one sequence must come in the order of their positions. The asks are of this decode's output rows: a row
+    // is as long as the vocabulary, so it is read where it is computed, by as many threads as there are.
+    virtual DecodeStatus decode(std::span<const BatchRow> rows, std::span<const Ask> asks) = 0;
+    // To the last decode's asks, in their order; valid until the next.
+    virtual std::span<const Answer> answers() const = 0;
+    // The logits of the `index`-th output row of the last decode, n_vocab floats, valid until the next: for those that
+    // are asked later.
     virtual const float * logits(int32_t index) = 0;
     // As decode, and what logits are made of is kept as well. Every row must be an output.
     virtual DecodeStatus decode_hidden(std::span<const BatchRow> rows) = 0;

@@ -228,11 +228,10 @@ void Sampler::truncate(const SamplerOptions & options) {
     }
 }
 
-float log_probability(std::span<const float> logits, Token token) {
-    const float top = max_of(logits);
-    const double sum = exp_sum_in_blocks(logits, top, 1.0f, nullptr);
-    if (!std::isfinite(top) || !std::isfinite(sum)) return std::numeric_limits<float>::quiet_NaN();
-    return logits[static_cast<size_t>(token)] - top - static_cast<float>(std::log(sum));
+LogSoftmax::LogSoftmax(std::span<const float> logits) : logits_(logits), top_(max_of(logits)) {
+    const double sum = exp_sum_in_blocks(logits, top_, 1.0f, nullptr);
+    const bool broken = !std::isfinite(top_) || !std::isfinite(sum);
+    log_sum_ = broken ? std::numeric_limits<float>::quiet_NaN() : static_cast<float>(std::log(sum));
 }
 
 float pair_probability(std::span<const float> logits, Token a, Token b) {

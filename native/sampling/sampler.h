@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "backend/backend.h"
+#include "base/token.h"
 
 namespace thinktree {
 
@@ -70,8 +70,18 @@ private:
     std::vector<Candidate> candidates_;
 };
 
-// log p(token) under softmax(logits); NaN if the row is broken.
-float log_probability(std::span<const float> logits, Token token);
+// log p(token) under softmax(logits), for any number of tokens; NaN if the row is broken.
+class LogSoftmax {
+public:
+    explicit LogSoftmax(std::span<const float> logits);
+    float operator()(Token token) const { return logits_[static_cast<size_t>(token)] - top_ - log_sum_; }
+
+private:
+    std::span<const float> logits_;
+    float top_;
+    float log_sum_;  // of exp(logit - top)
+};
+inline float log_probability(std::span<const float> logits, Token token) { return LogSoftmax(logits)(token); }
 // softmax over two entries alone: the probability of `a` against `b`.
 float pair_probability(std::span<const float> logits, Token a, Token b);
 

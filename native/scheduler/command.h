@@ -154,9 +154,9 @@ struct Completion {
 // Where the scheduler's time has gone since the engine was loaded; milliseconds and counts.
 struct EngineStats {
     double prefill_ms = 0;  // decodes of spans longer than a batch of branches
-    double decode_ms = 0;
-    double sample_ms = 0;
-    double plan_ms = 0;  // forking, leasing, parking, filling batches
+    double decode_ms = 0;   // of all others; what is asked of their logits included
+    double sample_ms = 0;   // what the branches do with their draws
+    double plan_ms = 0;     // forking, leasing, parking, filling batches
     double verify_ms = 0;
     double idle_ms = 0;
     int64_t decodes = 0;

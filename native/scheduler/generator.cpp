@@ -165,11 +165,11 @@ void Generator::turn(EngineStats & stats) {
     if (jobs_.empty()) return;
     const auto begun = Clock::now();
     plan();
+    ask();
     const auto planned = Clock::now();
     stats.plan_ms += milliseconds(planned - begun);
 
-    const Batch & batch = lane_->batch();
-    const size_t rows = batch.rows.size();
+    const size_t rows = lane_->batch().rows.size();
     if (rows > 0) {
         const DecodeStatus status = lane_->decode();
         (lane_->batch_is_long() ? stats.prefill_ms : stats.decode_ms) += milliseconds(Clock::now() - planned);
@@ -188,7 +188,9 @@ void Generator::turn(EngineStats & stats) {
         }
         if (status == DecodeStatus::ok) stats.decoded_tokens += static_cast<int64_t>(rows);
     }
-    sample(stats);
+    const auto decoded = Clock::now();
+    take_draws();
+    stats.sample_ms += milliseconds(Clock::now() - decoded);
     // Round robin: who was served goes to the back.
     std::stable_partition(jobs_.begin(), jobs_.end(), [](const auto & job) { return !job->planned; });
     drop_done();
@@ -240,64 +242,78 @@ void Generator::plan(uint32_t owed, const Job * alone) {
     }
 }
 
-void Generator::sample(EngineStats & stats) {
-    const auto begun = Clock::now();
+// Each writer draws from the row after what it has written: here from those that come with this batch.
+void Generator::ask() {
+    std::vector<Ask> & asks = lane_->asks();
+    for (const auto & job : jobs_) {
+        const Node & end = lane_->forest[end_of(*job)];
+        job->first_ask = asks.size();
+        if (!job->done && end.kept_row.empty() && end.row >= 0) ask(*job, asks);
+    }
+}
+
+void Generator::ask(const Job & job, std::vector<Ask> & asks) const {
+    const Node & end = lane_->forest[end_of(job)];
+    for (const Writer & writer : job.writers) {
+        asks.push_back(
+            {end.row, Draw{writer.sampler, uniform_at(writer.branch->key, static_cast<uint32_t>(end.end()))}});
+    }
+}
+
+void Generator::take_draws() {
     struct Ready {
         Job * job;
         std::shared_ptr<Step> at;  // the step whose end branches may come back to; null inside a step
-        const float * logits;
+        std::span<const float> kept_row;
     };
     std::vector<Ready> ready;
     for (const auto & job : jobs_) {
-        if (job->done) continue;
-        const float * logits = lane_->row_after(end_of(*job));
-        if (logits != nullptr) ready.push_back({job.get(), job->growing ? nullptr : job->step(), logits});
+        const Node & end = lane_->forest[end_of(*job)];
+        if (job->done || (end.kept_row.empty() && end.row < 0)) continue;
+        ready.push_back({job.get(), job->growing ? nullptr : job->step(), end.kept_row});
     }
-    const auto n_vocab = static_cast<size_t>(lane_->model->n_vocab());
-    std::vector<Sample> samples;
-    for (const Ready & r : ready) {
-        const auto position = static_cast<uint32_t>(lane_->forest[end_of(*r.job)].end());
-        const std::span<const float> row(r.logits, n_vocab);
-        samples.clear();
-        const SamplerOptions * read = nullptr;
-        for (const Writer & writer : r.job->writers) {
-            if (read == nullptr || *read != writer.sampler) sampler_.read(row, writer.sampler);
-            read = &writer.sampler;
-            samples.push_back(sampler_.draw(uniform_at(writer.branch->key, position)));
-        }
-        apply(*r.job, samples);
+    for (const auto & [job, at, kept_row] : ready) {
+        apply(*job, kept_row.empty() ? lane_->answers().subspan(job->first_ask, job->writers.size())
+                                     : drawn_from(kept_row, *job));
     }
     // Cursors that stay where a row was computed will want it when they go on.
     for (const Ready & r : ready) {
         if (r.at && r.at->place->cursors > 0) lane_->keep_row(r.at->place->node.id());
     }
-    stats.sample_ms += milliseconds(Clock::now() - begun);
+}
+
+std::span<const Answer> Generator::drawn_from(std::span<const float> kept_row, const Job & job) {
+    asks_.clear();
+    ask(job, asks_);
+    answers_.resize(asks_.size());
+    answer(asks_, kept_row, sampler_, answers_);
+    return answers_;
 }
 
 // Every writer goes its way: those that have drawn the same token stay together, and that token counts once.
-void Generator::apply(Job & job, const std::vector<Sample> & samples) {
+void Generator::apply(Job & job, std::span<const Answer> drawn) {
     lane_->served(job.age);
     Search & search = job.search();
     if (search.out_of_tokens()) return finish(job, FinishReason::budget);
-    if (samples.front().token < 0) {
+    if (drawn.front().token < 0) {
         return fail(job, ErrorCode::bad_logits, "the model's logits are not finite: its weights are broken");
     }
     if (at_length_limit(*job.writers.front().branch, end_of(job))) return finish(job, FinishReason::length);
 
     struct Way {
-        Sample sample;
+        Answer drawn;
         std::vector<Writer> writers;
     };
     std::vector<Way> ways;
-    for (size_t i = 0; i < samples.size(); ++i) {
+    for (size_t i = 0; i < drawn.size(); ++i) {
         Writer & writer = job.writers[i];
-        if (writer.peeking && !lane_->model->is_end(samples[i].token)) {
+        if (writer.peeking && !lane_->model->is_end(drawn[i].token)) {
             complete(writer, FinishReason::step);  // the branch will draw it again when it goes on
             continue;
         }
-        const auto same = std::find_if(ways.begin(), ways.end(),
-                                       [&](const Way & way) { return way.sample.token == samples[i].token; });
-        Way & way = same != ways.end() ? *same : ways.emplace_back(Way{samples[i], {}});
+        const auto same =
+            std::find_if(ways.begin(), ways.end(), [&](const Way & way) { return way.drawn.token == drawn[i].token; });
+        Way & way = same != ways.end() ? *same : ways.emplace_back(Way{drawn[i], {}});
         way.writers.push_back(std::move(writer));
     }
     // A step to be scored is paid for while it is written; where the text parts, every further part pays for its own.
@@ -329,8 +345,8 @@ void Generator::apply(Job & job, const std::vector<Sample> & samples) {
     }
     job.writers = std::move(ways.front().writers);
     job.age = oldest(job.writers);
-    write(job, ways.front().sample);
-    for (size_t i = 1; i < ways.size(); ++i) write(*jobs[i - 1], ways[i].sample);
+    write(job, ways.front().drawn);
+    for (size_t i = 1; i < ways.size(); ++i) write(*jobs[i - 1], ways[i].drawn);
 }
 
 // Another job that has written the same, for some of its writers.
@@ -347,24 +363,24 @@ Generator::Job & Generator::part(Job & job, std::vector<Writer> writers) {
     return other;
 }
 
-void Generator::write(Job & job, const Sample & sample) {
+void Generator::write(Job & job, const Answer & drawn) {
     ++job.tokens;
-    job.log_probability += static_cast<double>(sample.log_probability);
-    if (lane_->model->is_end(sample.token)) return finish(job, FinishReason::end);
+    job.log_probability += static_cast<double>(drawn.value);
+    if (lane_->model->is_end(drawn.token)) return finish(job, FinishReason::end);
 
     TokenForest & forest = lane_->forest;
     if (job.growing && job.growing->refs == 1) {
-        forest.append(job.growing.id(), sample.token);
+        forest.append(job.growing.id(), drawn.token);
     } else if (job.growing) {  // others have written the same so far, or have ended there
         job.growing->want_last = false;
-        job.growing = NodeRef(forest, forest.add_child(job.growing.id(), {sample.token}));
+        job.growing = NodeRef(forest, forest.add_child(job.growing.id(), {drawn.token}));
     } else {
         Step & place = *job.step()->place;
-        job.growing = NodeRef(forest, forest.add_child(place.node.id(), {sample.token}));
+        job.growing = NodeRef(forest, forest.add_child(place.node.id(), {drawn.token}));
         place.writing += static_cast<int32_t>(job.writers.size());
         for (size_t i = 0; i < job.writers.size(); ++i) leave(place);
     }
-    job.text += lane_->model->piece(sample.token);
+    job.text += lane_->model->piece(drawn.token);
 
     const StopRules & rules = job.search().rules;
     const size_t stop = find_stop(job.text, rules.stop);

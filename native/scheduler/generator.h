@@ -1,6 +1,6 @@
-// Owns: the branches that are being extended: one batch a turn for all of them, sampling, and where steps end. Branches
-// that draw the same tokens from the same place write one text, decoded once.
-// Must not know: the queue, verifiers. Thread: the scheduler thread.
+// Owns: the branches that are being extended: one batch a turn for all of them, its draws, and where steps end.
+// Branches that draw the same tokens from the same place write one text, decoded once. Must not know: the queue,
+// verifiers. Thread: the scheduler thread.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +42,7 @@ public:
     void fail(ErrorCode error, const std::string & message, const std::function<bool(const Branch &)> & which);
 
     bool has_work() const { return !jobs_.empty(); }
-    // One batch: plan, decode, sample, end steps.
+    // One batch: plan, ask, decode, take what was drawn, end steps.
     void turn(EngineStats & stats);
 
     Lane & lane() { return *lane_; }
@@ -75,6 +75,7 @@ private:
         bool cut = false;  // a stop string ended it: the text is shorter than the tokens
         uint32_t tokens = 0;
         double log_probability = 0;
+        size_t first_ask = 0;  // of its writers' draws from a row of the batch
         bool planned = false;
         bool suspect = false;  // was in a batch that failed: runs alone until cleared
         bool done = false;
@@ -93,10 +94,13 @@ private:
     static void stop_writing(Step & step);
     void plan();
     void plan(uint32_t owed, const Job * alone);
-    void sample(EngineStats & stats);
-    void apply(Job & job, const std::vector<Sample> & samples);
+    void ask();
+    void ask(const Job & job, std::vector<Ask> & asks) const;
+    void take_draws();
+    std::span<const Answer> drawn_from(std::span<const float> kept_row, const Job & job);
+    void apply(Job & job, std::span<const Answer> drawn);
     Job & part(Job & job, std::vector<Writer> writers);
-    void write(Job & job, const Sample & sample);
+    void write(Job & job, const Answer & drawn);
     void end_step(Job & job);
     void finish(Job & job, FinishReason reason);
     void complete(Writer & writer, FinishReason reason);
@@ -106,7 +110,10 @@ private:
 
     std::unique_ptr<Lane> lane_;
     Events events_;
+    // For rows that were kept from earlier decodes.
     Sampler sampler_;
+    std::vector<Ask> asks_;
+    std::vector<Answer> answers_;
     // In the order of their next turn: those that were decoded last stand last.
     std::vector<std::unique_ptr<Job>> jobs_;
 };

@@ -6,10 +6,11 @@
 namespace thinktree {
 
 void Lane::begin(size_t wanted, uint32_t owed) {
-    for (const Batch::Output & output : batch_.outputs) forest.forget_row(output.node);
+    forest.forget_rows(batch_);
     batch_.rows.clear();
     batch_.spans.clear();
     batch_.outputs.clear();
+    asks_.clear();
     const ContextLimits & limits = context->limits();
     const auto tree_rows = static_cast<uint32_t>(std::min(limits.tree_rows, limits.batch));
     const auto turns = std::max<uint32_t>(1, (static_cast<uint32_t>(wanted) + tree_rows - 1) / tree_rows);
@@ -22,7 +23,7 @@ void Lane::begin(size_t wanted, uint32_t owed) {
 DecodeStatus Lane::decode(bool hidden) {
     DecodeStatus status = DecodeStatus::failed;
     try {
-        status = hidden ? context->decode_hidden(batch_.rows) : context->decode(batch_.rows);
+        status = hidden ? context->decode_hidden(batch_.rows) : context->decode(batch_.rows, asks_);
     } catch (const std::exception &) {
         // A backend that throws has failed; what it left behind is removed below.
     }
@@ -30,6 +31,7 @@ DecodeStatus Lane::decode(bool hidden) {
         forest.commit(batch_);
     } else {
         forest.roll_back(batch_);
+        forest.forget_rows(batch_);
         batch_.outputs.clear();
     }
     return status;
@@ -38,7 +40,7 @@ DecodeStatus Lane::decode(bool hidden) {
 const float * Lane::row_after(NodeId id) {
     const Node & node = forest[id];
     if (!node.kept_row.empty()) return node.kept_row.data();
-    return node.row < 0 ? nullptr : output(static_cast<size_t>(node.row));
+    return node.row < 0 ? nullptr : context->logits(node.row);
 }
 
 void Lane::keep_row(NodeId id) {

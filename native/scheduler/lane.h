@@ -25,14 +25,16 @@ public:
     void begin(size_t wanted, uint32_t owed);
     bool batch_is_long() const { return long_; }
     Batch & batch() { return batch_; }
+    // What is read from the batch's outputs as soon as they are there.
+    std::vector<Ask> & asks() { return asks_; }
 
-    // `hidden`: hidden states come as well; every row of the batch must be an output.
+    // `hidden`: hidden states come as well; every row of the batch must be an output, and nothing is asked.
     DecodeStatus decode(bool hidden = false);
+    // After a good decode, in the order of the asks.
+    std::span<const Answer> answers() const { return context->answers(); }
 
     // The logits after a node's last token, if they are kept or came with the last decode.
     const float * row_after(NodeId node);
-    // The logits of the batch's `index`-th output.
-    const float * output(size_t index) { return context->logits(static_cast<int32_t>(index)); }
     // Keeps the logits after the node's last token beyond the next decode.
     void keep_row(NodeId node);
 
@@ -66,6 +68,7 @@ public:
 
 private:
     Batch batch_;
+    std::vector<Ask> asks_;
     bool long_ = false;
     uint64_t last_age_ = 0;
     static constexpr uint64_t nobody = std::numeric_limits<uint64_t>::max();

@@ -72,6 +72,12 @@ private:
         bool done = false;
     };
 
+    // What each of the lane's asks is for.
+    struct Asked {
+        Job * job;
+        uint32_t token;  // likelihood: which one of the step's
+    };
+
     void begin(const std::shared_ptr<Step> & step);
     void begin_context(Step & context);
     std::vector<Token> tokens_of(const Step & step) const;
@@ -79,9 +85,11 @@ private:
     uint32_t target_upto(const Job & job) const;
     void plan();
     void plan(uint32_t owed, const Job * alone);
-    void read();
-    void read_first_tokens();
-    void read_row(Job & job, const float * logits, Token token);
+    void ask();
+    void read_answers();
+    void read_kept_rows();  // as far as they are first tokens
+    void read(Job & job, uint32_t token, float value);
+    void keep_if_wanted(Step & step);
     void finish(Job & job, double score);
     // The job is over, with this error or with none.
     void end(Job & job, ErrorCode error);
@@ -93,6 +101,7 @@ private:
     const bool same_vocabulary_;
     std::vector<std::unique_ptr<Job>> jobs_;
     std::unordered_map<NodeId, Job *> by_node_;
+    std::vector<Asked> asked_;
     uint32_t pending_tokens_ = 0;
     int32_t turns_waited_ = 0;
 };

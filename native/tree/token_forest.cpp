@@ -250,6 +250,7 @@ Planned TokenForest::plan(NodeId target, uint32_t upto, uint64_t age, Batch & ba
             const bool last = index + 1 == node.size();
             const bool output = last ? node.want_last : node.want_inner;
             if (output && batch.outputs.size() == batch.max_outputs) break;
+            if (output && last) node.row = static_cast<int32_t>(batch.outputs.size());
             if (output) batch.outputs.push_back({id, index});
             batch.rows.push_back({node.tokens[index], node.start + static_cast<Pos>(index), node.lease, output});
         }
@@ -278,10 +279,6 @@ void TokenForest::commit(const Batch & batch) {
         node.usage->cells += count;
         node.usage->cells_peak = std::max(node.usage->cells_peak, node.usage->cells);
         leases_[static_cast<size_t>(batch.rows[span.first_row].seq)].planned = false;
-    }
-    for (size_t i = 0; i < batch.outputs.size(); ++i) {
-        Node & node = nodes_[batch.outputs[i].node];
-        if (batch.outputs[i].index + 1 == node.size()) node.row = static_cast<int32_t>(i);
     }
 }
 

@@ -55,7 +55,7 @@ struct Node {
     bool want_last = false;       // logits after the last token are asked for
     bool want_inner = false;      // logits after every token but the last are asked for
     bool planned = false;         // in the batch that is being put together
-    int32_t row = -1;             // which of the last decode's outputs is the one after the last token
+    int32_t row = -1;             // which of the batch's outputs is the one after the last token
     std::vector<float> kept_row;  // the same logits, kept for forks to come
 
     uint32_t size() const { return static_cast<uint32_t>(tokens.size()); }
@@ -110,8 +110,10 @@ public:
     void commit(const Batch & batch);
     // After a bad one: every lease in the batch is parked, so that no cell of unknown state is left.
     void roll_back(const Batch & batch);
-    // The outputs of the last decode are about to be overwritten.
-    void forget_row(NodeId node) { nodes_[node].row = -1; }
+    // The batch's outputs are no longer there, or never came.
+    void forget_rows(const Batch & batch) {
+        for (const Batch::Output & output : batch.outputs) nodes_[output.node].row = -1;
+    }
     // An operation on this node is done: others may take its lease and those that it claimed on the way here.
     void settle(NodeId node);
     // Forgets the cells of the node and of all below it, unless the batch in the making needs one of them.

@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-import { randomModel, writeRandomModel } from "../../bench/gguf/random-model.js";
+import { randomModel, stepsOf, writeRandomModel } from "../../bench/gguf/random-model.js";
 import { shapes } from "../../bench/gguf/shapes.js";
 import { textOf } from "../../bench/gguf/vocabulary.js";
 import { toHalf, type WeightType } from "../../bench/gguf/weights.js";
@@ -15,8 +15,8 @@ const shape = shapes.tiny;
 const folder = mkdtempSync(join(tmpdir(), "thinktree-test-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function write(type: WeightType, stepLength: number, length: number, delimiter: string) {
-  const path = randomModel({ shape, type, stepLength }, folder);
+async function write(type: WeightType, stepLengths: readonly number[], length: number, delimiter: string) {
+  const path = randomModel({ shape, type, stepLengths }, folder);
   await using engine = await Engine.load({ generator: path, verifier: null });
   const tree = await engine.openTree({
     ...{ prompt: textOf(100), verifierPrompt: "", seed: 1, maxLength: length, delimiter, finalPrefix: "", stop: [] },
@@ -30,7 +30,7 @@ async function write(type: WeightType, stepLength: number, length: number, delim
 
 describe("random models", () => {
   it.each(["F16", "Q8_0"] as const)("in %s have the shape asked for, and never end by themselves", async (type) => {
-    const { models, ledger, branches } = await write(type, 0, 64, "");
+    const { models, ledger, branches } = await write(type, [], 64, "");
     const { width, layers, feedForward, vocabulary, positions, heads, kvHeads } = shape;
     const kvWidth = (width / heads) * kvHeads;
     const matrices = layers * (2 * width * width + 2 * width * kvWidth + 3 * width * feedForward);
@@ -46,8 +46,17 @@ describe("random models", () => {
   });
 
   it.each(["F16", "Q8_0"] as const)("in %s write steps of a chosen length", async (type) => {
-    const { branches } = await write(type, 8, 40, "\n");
+    const { branches } = await write(type, stepsOf(8), 40, "\n");
     for (const { steps } of branches) expect(steps.map(({ tokens }) => tokens)).toEqual([8, 8, 8, 8, 8]);
+  });
+
+  it("write steps of several lengths, as often as asked", async () => {
+    const { branches } = await write("Q8_0", [0, 0, 3, 0, 1], 600, "\n");
+    const lengths = branches.flatMap(({ steps }) => steps.slice(0, -1).map(({ tokens }) => tokens)); // the last is cut
+    expect(new Set(lengths)).toEqual(new Set([3, 5]));
+    const short = lengths.filter((length) => length === 3).length / lengths.length;
+    expect(short).toBeGreaterThan(0.6);
+    expect(short).toBeLessThan(0.9);
   });
 
   it("depend on the seed alone", () => {

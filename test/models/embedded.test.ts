@@ -58,6 +58,27 @@ test.each([1, 3, 16, 100])("%i branches: a step is as likely to the verifier as 
   expect((await tree.close()).recomputedTokens).toBe(0);
 });
 
+// Short: on a busy machine threads wait for each other at every node of the graph.
+test("two threads read from the logits what one does", async () => {
+  const samplers = [{}, { temperature: 0.8, topK: 40, topP: 0.95, minP: 0.05 }];
+  const write = async (threads: number) => {
+    await load({ threads });
+    const tree = await open();
+    const branches = tree.fork(tree.root, 16);
+    const half = (i: number) => branches.filter((_, j) => j % 2 === i);
+    await Promise.all(samplers.map((sampler, i) => tree.extend(half(i), { ...sampler, score: true })));
+    await engine.close();
+    return branches.flatMap(({ steps }) => steps);
+  };
+  const [one, two] = [await write(1), await write(2)];
+  expect(two.map(({ text }) => text)).toEqual(one.map(({ text }) => text));
+  for (const [i, { logProbability, score }] of two.entries()) {
+    // Attention of single rows is summed in other parts.
+    expect(logProbability).toBeCloseTo(one[i]!.logProbability, 3);
+    expect(score!).toBeCloseTo(one[i]!.score!, 3);
+  }
+});
+
 test("easy questions are solved, and cost what the ledger says", async () => {
   await load();
   const easy = heldOut.filter(({ pass1 }) => pass1 > 0.9).slice(0, 10);

@@ -27,7 +27,7 @@ public:
         std::vector<BatchRow> batch;
         for (const Token token : path) batch.push_back({token, static_cast<Pos>(batch.size()), 0, false});
         batch.back().output = true;
-        context->decode(batch);
+        context->decode(batch, {});
         return rows_[path] = std::vector<float>(context->logits(0), context->logits(0) + model_->n_vocab());
     }
 

@@ -31,7 +31,7 @@ struct Bench {
 
     // Decodes and commits or rolls back, then checks all that must hold after it.
     bool decode(const Batch & batch) {
-        const bool ok = batch.rows.empty() || context->decode(batch.rows) == DecodeStatus::ok;
+        const bool ok = batch.rows.empty() || context->decode(batch.rows, {}) == DecodeStatus::ok;
         if (ok) {
             forest.commit(batch);
             committed += static_cast<int64_t>(batch.rows.size());
@@ -155,7 +155,7 @@ TEST(what_an_older_began_and_a_younger_goes_on_with_stays_the_olders) {
         batch = {};
         batch.max_rows = batch.max_outputs = rows;
         const Planned planned = bench.forest.plan(node, bench.forest[node].size(), age, batch);
-        bench.context->decode(batch.rows);
+        bench.context->decode(batch.rows, {});
         bench.forest.commit(batch);
         return planned;
     };

@@ -26,7 +26,7 @@ public:
 
     const ContextLimits & limits() const override { return limits_; }
 
-    DecodeStatus decode(std::span<const BatchRow> rows) override {
+    DecodeStatus decode(std::span<const BatchRow> rows, std::span<const Ask> asks) override {
         ++calls_;
         ++probe_->decodes;
         probe_->rows += static_cast<int64_t>(rows.size());
@@ -48,14 +48,25 @@ public:
             if (failed && &row == &rows[rows.size() / 2]) return DecodeStatus::failed;  // cells of unknown state
             if (row.output) rows_.push_back(logits_after(row));
         }
+        const auto beyond = [&](const Ask & ask) { return static_cast<size_t>(ask.row) >= rows_.size(); };
+        if (std::any_of(asks.begin(), asks.end(), beyond)) {
+            ++probe_->violations;
+            return DecodeStatus::failed;
+        }
+        std::vector<const float *> logits;
+        for (const auto & row : rows_) logits.push_back(row.data());
+        reader_.begin(asks, logits, static_cast<size_t>(options_.vocab));
+        reader_.work(0);
         return DecodeStatus::ok;
     }
+
+    std::span<const Answer> answers() const override { return reader_.answers(); }
 
     DecodeStatus decode_hidden(std::span<const BatchRow> rows) override {
         if (!std::all_of(rows.begin(), rows.end(), [](const BatchRow & row) { return row.output; })) {
             ++probe_->violations;
         }
-        const DecodeStatus status = decode(rows);
+        const DecodeStatus status = decode(rows, {});
         if (status != DecodeStatus::ok) return status;
         for (const BatchRow & row : rows) {
             const uint64_t hash = hash_of(visible(row));
@@ -163,6 +174,7 @@ private:
     ContextLimits limits_;
     std::vector<Cell> cells_;
     std::vector<std::vector<float>> rows_;
+    RowReader reader_{1};
     std::vector<std::vector<float>> hidden_;
     int64_t used_ = 0;
     int64_t calls_ = 0;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "backend/llama/plan_probe.h"
+#include "backend/llama/thread_team.h"
 #include "base/error.h"
 #include "kernels/plan_attention.h"
 #include "llama.h"
@@ -98,6 +99,8 @@ public:
         threadpool_.reset(ggml_threadpool_new(&pool));
         if (!threadpool_) throw Error(ErrorCode::model_load_failed, "no threads for the model");
         llama_attach_threadpool(context_.get(), threadpool_.get(), threadpool_.get());
+        team_.emplace(threadpool_.get(), threads);
+        reader_.emplace(static_cast<size_t>(threads));
 
         limits_.cells = static_cast<int32_t>(llama_n_ctx(context_.get()));
         limits_.positions = std::min(limits_.cells, llama_model_n_ctx_train(model_.get()));
@@ -107,7 +110,45 @@ public:
 
     const ContextLimits & limits() const override { return limits_; }
 
-    DecodeStatus decode(std::span<const BatchRow> rows) override {
+    DecodeStatus decode(std::span<const BatchRow> rows, std::span<const Ask> asks) override {
+        const DecodeStatus status = run(rows);
+        return status == DecodeStatus::ok && !read(asks) ? DecodeStatus::failed : status;
+    }
+
+    std::span<const Answer> answers() const override { return reader_->answers(); }
+
+    // llama.cpp takes every row for an output while this is on, and aborts if that is more than n_outputs_max.
+    DecodeStatus decode_hidden(std::span<const BatchRow> rows) override {
+        if (rows.size() > static_cast<size_t>(limits_.outputs)) return DecodeStatus::failed;
+        llama_set_embeddings(context_.get(), true);
+        const DecodeStatus status = run(rows);
+        llama_set_embeddings(context_.get(), false);
+        return status;
+    }
+
+    const float * hidden(int32_t index) override {
+        return llama_get_embeddings_ith(context_.get(), output_rows_.at(static_cast<size_t>(index)));
+    }
+
+    const float * logits(int32_t index) override {
+        return llama_get_logits_ith(context_.get(), output_rows_.at(static_cast<size_t>(index)));
+    }
+
+    void seq_copy(SeqId from, SeqId to, Pos begin, Pos end) override {
+        llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, begin, end);
+    }
+
+    void seq_remove(SeqId seq, Pos begin) override {
+        llama_memory_seq_rm(llama_get_memory(context_.get()), seq, begin, -1);
+    }
+
+private:
+    int32_t usual_threads() const {
+        if (llama_model_n_params(model_.get()) < params_worth_sharing) return 1;
+        return static_cast<int32_t>(std::max(1u, std::thread::hardware_concurrency()));
+    }
+
+    DecodeStatus run(std::span<const BatchRow> rows) {
         const size_t n = rows.size();
         tokens_.resize(n);
         positions_.resize(n);
@@ -138,41 +179,20 @@ public:
         }
     }
 
-    // llama.cpp takes every row for an output while this is on, and aborts if that is more than n_outputs_max.
-    DecodeStatus decode_hidden(std::span<const BatchRow> rows) override {
-        if (rows.size() > static_cast<size_t>(limits_.outputs)) return DecodeStatus::failed;
-        llama_set_embeddings(context_.get(), true);
-        const DecodeStatus status = decode(rows);
-        llama_set_embeddings(context_.get(), false);
-        return status;
-    }
-
-    const float * hidden(int32_t index) override {
-        return llama_get_embeddings_ith(context_.get(), output_rows_.at(static_cast<size_t>(index)));
-    }
-
-    const float * logits(int32_t index) override {
-        return llama_get_logits_ith(context_.get(), output_rows_.at(static_cast<size_t>(index)));
-    }
-
-    void seq_copy(SeqId from, SeqId to, Pos begin, Pos end) override {
-        llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, begin, end);
-    }
-
-    void seq_remove(SeqId seq, Pos begin) override {
-        llama_memory_seq_rm(llama_get_memory(context_.get()), seq, begin, -1);
-    }
-
-private:
-    int32_t usual_threads() const {
-        if (llama_model_n_params(model_.get()) < params_worth_sharing) return 1;
-        return static_cast<int32_t>(std::max(1u, std::thread::hardware_concurrency()));
+    // A row is where llama.cpp has computed it if that is the host's memory, else, or in an unpatched one, a copy.
+    bool read(std::span<const Ask> asks) {
+        logits_.clear();
+        for (size_t i = 0; i < output_rows_.size(); ++i) logits_.push_back(logits(static_cast<int32_t>(i)));
+        reader_->begin(asks, logits_, static_cast<size_t>(n_vocab_));
+        return team_->run([this](size_t thread) { reader_->work(thread); });
     }
 
     std::shared_ptr<llama_model> model_;
     std::function<bool()> should_abort_;
     ThreadpoolPtr threadpool_;  // outlives the context that uses it
     ContextPtr context_;
+    std::optional<ThreadTeam> team_;
+    std::optional<RowReader> reader_;
     ContextLimits limits_{};
     int64_t n_vocab_ = 0;
     std::vector<llama_token> tokens_;
@@ -182,6 +202,7 @@ private:
     std::vector<llama_seq_id *> seq_pointers_;
     std::vector<int8_t> outputs_;
     std::vector<int32_t> output_rows_;
+    std::vector<const float *> logits_;  // of the outputs
 };
 
 class LlamaModel final : public Model {
