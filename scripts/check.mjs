@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { root, sources } from "./files.mjs";
 
 const fix = process.argv.includes("--fix");
-const cpp = sources(["native", "bindings", "bench/native", "test/native"], [".h", ".cpp"]);
+const cpp = sources(
+  ["native", "bindings", "bench/gpu", "bench/native", "test/cuda", "test/native"],
+  [".h", ".cpp", ".cu", ".cuh"],
+);
 
 const checks = [
   ["prettier", fix ? "--write" : "--check", "--log-level=warn", "."],

@@ -1,31 +1,24 @@
-// Builds and runs test/native against the core alone: node scripts/native-tests.mjs [none|address|thread] [name filter]
-// "address" is AddressSanitizer with LeakSanitizer and UndefinedBehaviorSanitizer, "thread" is ThreadSanitizer.
+// Builds and runs test/native against the core alone: node scripts/native-tests.mjs [none|address|thread|cuda] [name filter]
+// "address" is AddressSanitizer with LeakSanitizer and UndefinedBehaviorSanitizer, "thread" is ThreadSanitizer; "cuda"
+// runs test/cuda instead, the kernels in an emulation of a device, whose switching of stacks the sanitizers do not follow.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { root } from "./files.mjs";
 
 const [kind = "none", filter = ""] = process.argv.slice(2);
-if (!["none", "address", "thread"].includes(kind)) {
-  console.error(`native-tests: "${kind}" is not none, address or thread`);
+if (!["none", "address", "thread", "cuda"].includes(kind)) {
+  console.error(`native-tests: "${kind}" is not none, address, thread or cuda`);
   process.exit(2);
 }
 
-const folder = join(root, "build", `native-tests-${kind}`);
-if (!existsSync(join(folder, "CMakeCache.txt"))) {
-  run("cmake", [
-    "-S",
-    root,
-    "-B",
-    folder,
-    "-DTHINKTREE_LLAMA=OFF",
-    `-DTHINKTREE_SANITIZE=${kind === "none" ? "" : kind}`,
-  ]);
-}
-run("cmake", ["--build", folder, "--target", "native_tests", "--parallel", String(availableParallelism())]);
+const sanitizer = ["address", "thread"].includes(kind) ? kind : "";
+const program = kind === "cuda" ? "cuda_emulation_tests" : "native_tests";
+const folder = join(root, "build", `native-tests-${sanitizer || "none"}`);
+run("cmake", ["-S", root, "-B", folder, "-DTHINKTREE_LLAMA=OFF", `-DTHINKTREE_SANITIZE=${sanitizer}`]);
+run("cmake", ["--build", folder, "--target", program, "--parallel", String(availableParallelism())]);
 
-const binary = join(folder, "native_tests");
+const binary = join(folder, program);
 // ThreadSanitizer maps its shadow at fixed addresses, which the address-space randomisation of recent kernels can hit.
 const fixed = kind === "thread" && spawnSync("setarch", ["-R", "true"]).status === 0;
 run(...(fixed ? ["setarch", ["-R", binary, filter]] : [binary, [filter]]));

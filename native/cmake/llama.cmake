@@ -40,7 +40,8 @@ endfunction()
 set(llama_is_patched ON)
 if(IS_DIRECTORY "${THINKTREE_LLAMA_SOURCE}")
   set(llama_folder ${THINKTREE_LLAMA_SOURCE})
-  set(llama_is_patched OFF) # a user's checkout is left as it is
+  # A user's checkout is left as it is; the one that bench/gpu/prepare packs is patched already.
+  file(STRINGS ${llama_folder}/ggml/src/ggml-cpu/ops.cpp llama_is_patched REGEX "kernels/tree_attention.h")
 elseif(THINKTREE_LLAMA_SOURCE)
   unpack_llama(${THINKTREE_LLAMA_SOURCE} llama_folder)
 else()

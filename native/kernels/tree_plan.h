@@ -11,7 +11,7 @@
 // So each cell is listed once, whatever the number of rows. The words of a plan (int32) lie where llama.cpp would have
 // put the mask, and go to the device as the mask would:
 //
-//      header     magic, rows, segments, cells, and the offsets of the four arrays
+//      header     magic, rows, segments, cells, and the offsets of the arrays
 //      order      batch row of each plan row: in this order the rows of every segment are neighbours
 //      segments   first plan row, rows, first cell, cells, first count or -1
 //      counts     of a segment's rows, where some do not see all of it: how many of its cells, which are then sorted
@@ -42,6 +42,7 @@ struct TreeSegment {
 struct PlanHeader {
     int32_t magic, rows, segments, cells;
     int32_t order_at, segments_at, counts_at, cells_at;
+    int32_t work_at;  // what a GPU is to do (cuda/tree_work.h); 0: nobody has cut the plan into work
 };
 
 // A plan as its readers see it.

@@ -1,4 +1,7 @@
-/** Runs the C++ tests of test/native: as they are, and under the sanitizers; and those of the kernels inside llama.cpp. */
+/**
+ * Runs the C++ tests: test/native as they are and under the sanitizers, test/cuda in an emulation of a device, and
+ * test/kernels inside llama.cpp.
+ */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -6,8 +9,8 @@ import { test } from "vitest";
 
 const minutes = 60_000;
 
-test.for(["none", "address", "thread"])("native tests, sanitizer: %s", { timeout: 15 * minutes }, async (sanitizer) => {
-  await succeeds(process.execPath, ["scripts/native-tests.mjs", sanitizer]);
+test.for(["none", "address", "thread", "cuda"])("native tests: %s", { timeout: 15 * minutes }, async (kind) => {
+  await succeeds(process.execPath, ["scripts/native-tests.mjs", kind]);
 });
 
 test("kernels", { timeout: 15 * minutes }, async () => {

@@ -31,7 +31,7 @@ bool look_at(ggml_tensor * node, bool ask, void * found) {
 
 bool attention_reads_plans(llama_model * model) {
 #ifdef THINKTREE_LLAMA_PATCHED
-    // Our kernel is the CPU's.
+    // On GPUs ours has been run in an emulation alone: docs/decisions/0012.
     if (llama_supports_gpu_offload()) return false;
     Readers readers;
     llama_context_params params = llama_context_default_params();
