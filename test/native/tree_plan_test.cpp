@@ -21,7 +21,7 @@ std::vector<int32_t> plan_of(const RandomCache & cache) {
 
 TEST(tree_plan_lists_what_each_row_sees) {
     std::mt19937 random(1);
-    for (int round = 0; round < 300; ++round) {
+    for (int round = 0; round < harness::rounds(300); ++round) {
         RandomCache cache = random_cache(random, 600, 1 + static_cast<int32_t>(random() % 60), round % 2 == 0);
         std::shuffle(cache.rows.begin(), cache.rows.end(), random);
         const std::vector<int32_t> words = plan_of(cache);
@@ -46,7 +46,7 @@ TEST(tree_plan_lists_what_each_row_sees) {
 
 TEST(tree_plan_lists_a_shared_cell_once) {
     std::mt19937 random(2);
-    for (int round = 0; round < 100; ++round) {
+    for (int round = 0; round < harness::rounds(100); ++round) {
         const RandomCache cache = random_cache(random, 600, 40, false);
         const std::vector<int32_t> words = plan_of(cache);
         const PlanView plan(words.data());
@@ -102,7 +102,7 @@ TEST(graphs_are_made_for_no_fewer_cells_than_are_used_and_seldom_anew) {
 
 TEST(slots_are_free_distinct_and_in_runs) {
     std::mt19937 random(4);
-    for (int round = 0; round < 200; ++round) {
+    for (int round = 0; round < harness::rounds(200); ++round) {
         const uint32_t size = 64 + static_cast<uint32_t>(random() % 500);
         const uint32_t sequences = 1 + static_cast<uint32_t>(random() % 16);
         std::vector<int32_t> positions(size, -1);
