@@ -21,21 +21,14 @@
 #include <string>
 #include <vector>
 
-#include "kernels/plan_attention.h"
+#include "backend/llama/handles.h"
 #include "llama.h"
 
 namespace {
 
-template <auto Free>
-struct Deleter {
-    template <typename T>
-    void operator()(T * object) const {
-        Free(object);
-    }
-};
-using Model = std::unique_ptr<llama_model, Deleter<llama_model_free>>;
-using Context = std::unique_ptr<llama_context, Deleter<llama_free>>;
-using Sampler = std::unique_ptr<llama_sampler, Deleter<llama_sampler_free>>;
+using Model = thinktree::ModelPtr;
+using Context = thinktree::ContextPtr;
+using Sampler = thinktree::SamplerPtr;
 using Clock = std::chrono::steady_clock;
 
 struct Work {
@@ -75,9 +68,7 @@ Context make_context(llama_model * model, const Work & work, const std::vector<S
     params.no_perf = true;
     params.samplers = samplers.data();
     params.n_samplers = samplers.size();
-    thinktree::plan_attention = work.way == "tree";
-    Context context(llama_init_from_model(model, params));
-    thinktree::plan_attention = false;
+    Context context = thinktree::open_context(model, params, work.way == "tree");
     if (!context) throw std::runtime_error("no context for " + std::to_string(work.branches) + " branches");
     return context;
 }

@@ -26,8 +26,8 @@
 #include <string>
 #include <vector>
 
+#include "backend/llama/handles.h"
 #include "kernels/kv_slots.h"
-#include "kernels/plan_attention.h"
 #include "llama.h"
 #include "matrix_products.h"
 
@@ -40,16 +40,9 @@ struct Work {
     int32_t prompt, own, branches, threads;
 };
 
-template <auto Free>
-struct Deleter {
-    template <typename T>
-    void operator()(T * object) const {
-        Free(object);
-    }
-};
-using Context = std::unique_ptr<llama_context, Deleter<llama_free>>;
-using Model = std::unique_ptr<llama_model, Deleter<llama_model_free>>;
-using Threadpool = std::unique_ptr<ggml_threadpool, Deleter<ggml_threadpool_free>>;
+using Context = thinktree::ContextPtr;
+using Model = thinktree::ModelPtr;
+using Threadpool = thinktree::ThreadpoolPtr;
 
 std::string metadata(const llama_model * model, const std::string & key) {
     char value[256];
@@ -121,9 +114,7 @@ Context make_context(llama_model * model, const Work & work, bool unified, Atten
     params.flash_attn_type =
         attention == Attention::plain ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_ENABLED;
     params.no_perf = true;
-    thinktree::plan_attention = attention == Attention::tree;
-    Context context(llama_init_from_model(model, params));
-    thinktree::plan_attention = false;
+    Context context = thinktree::open_context(model, params, attention == Attention::tree);
     if (!context) throw std::runtime_error("no context");
     return context;
 }

@@ -7,13 +7,13 @@
 #include <string>
 
 #include "../native/harness.h"
-#include "kernels/plan_attention.h"
+#include "backend/llama/handles.h"
 #include "llama.h"
 
 namespace {
 
-using Model = std::unique_ptr<llama_model, void (*)(llama_model *)>;
-using Context = std::unique_ptr<llama_context, void (*)(llama_context *)>;
+using Model = thinktree::ModelPtr;
+using Context = thinktree::ContextPtr;
 
 enum class Attention { plans, flash, plain };
 
@@ -29,10 +29,7 @@ Context make_context(llama_model * model, Attention attention, ggml_type cache_t
     params.flash_attn_type =
         attention == Attention::plain ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_ENABLED;
     params.type_k = params.type_v = cache_type;
-    thinktree::plan_attention = attention == Attention::plans;
-    Context context(llama_init_from_model(model, params), llama_free);
-    thinktree::plan_attention = false;
-    return context;
+    return thinktree::open_context(model, params, attention == Attention::plans);
 }
 
 struct Row {
@@ -84,7 +81,7 @@ void compare(ggml_type cache_type, Attention stock_attention, double most_differ
     if (path == nullptr) throw std::runtime_error("THINKTREE_TEST_MODEL names no model");
     llama_log_set([](ggml_log_level, const char *, void *) {}, nullptr);
     llama_backend_init();
-    const Model model(llama_model_load_from_file(path, llama_model_default_params()), llama_model_free);
+    const Model model(llama_model_load_from_file(path, llama_model_default_params()));
     CHECK(model != nullptr);
     const int32_t n_vocab = llama_vocab_n_tokens(llama_model_get_vocab(model.get()));
     const Context ours = make_context(model.get(), Attention::plans, cache_type);

@@ -5,10 +5,10 @@
 #include <mutex>
 #include <thread>
 
+#include "backend/llama/handles.h"
 #include "backend/llama/plan_probe.h"
 #include "backend/llama/thread_team.h"
 #include "base/error.h"
-#include "kernels/plan_attention.h"
 #include "llama.h"
 #include "tree/seq_set.h"
 
@@ -37,17 +37,6 @@ void init_once() {
         llama_backend_init();
     });
 }
-
-template <auto Free>
-struct Deleter {
-    template <typename T>
-    void operator()(T * object) const {
-        Free(object);
-    }
-};
-using ModelPtr = std::unique_ptr<llama_model, Deleter<llama_model_free>>;
-using ContextPtr = std::unique_ptr<llama_context, Deleter<llama_free>>;
-using ThreadpoolPtr = std::unique_ptr<ggml_threadpool, Deleter<ggml_threadpool_free>>;
 
 // At most this much memory for the logits of one decode: a 150k vocabulary has 600 KB a row.
 constexpr int64_t logits_bytes = 160 << 20;
@@ -86,9 +75,7 @@ public:
         params.abort_callback = [](void * self) { return static_cast<LlamaContext *>(self)->should_abort_(); };
         params.abort_callback_data = this;
         const bool plans = attention_reads_plans(model_.get());
-        plan_attention = plans;
-        context_.reset(llama_init_from_model(model_.get(), params));
-        plan_attention = false;
+        context_ = open_context(model_.get(), params, plans);
         if (!context_) {
             throw Error(ErrorCode::model_load_failed,
                         "no context for this model: " + take_log_error() + " (fewer kvCells may help)");

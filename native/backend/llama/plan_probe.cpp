@@ -2,8 +2,8 @@
 
 #include <exception>
 
+#include "backend/llama/handles.h"
 #include "ggml.h"
-#include "kernels/plan_attention.h"
 #include "kernels/tree_plan.h"
 #include "llama.h"
 
@@ -43,18 +43,15 @@ bool attention_reads_plans(llama_model * model) {
     params.no_perf = true;
     params.cb_eval = look_at;
     params.cb_eval_user_data = &readers;
-    plan_attention = true;
-    llama_context * context = llama_init_from_model(model, params);
-    plan_attention = false;
+    const ContextPtr context = open_context(model, params, true);
     if (context == nullptr) return false;
     llama_token token = 0;
     int decoded = -1;
     try {
-        decoded = llama_decode(context, llama_batch_get_one(&token, 1));
+        decoded = llama_decode(context.get(), llama_batch_get_one(&token, 1));
     } catch (const std::exception &) {
         // A graph that cannot be computed with a plan.
     }
-    llama_free(context);
     return decoded == 0 && readers.attention && !readers.others;
 #else
     (void)model;
