@@ -9,21 +9,11 @@ import { benchmarkFacts, benchmarkNotes } from "./benchmark-facts.js";
 import { benchmarkFigures } from "./benchmark-figures.js";
 import { significant } from "./numbers.js";
 import { pageStyle } from "./page-style.js";
+import { pageHead } from "./page-template.js";
 
 const eta = new Eta({ autoEscape: true });
 
-const template = `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>thinktree bench: <%= it.generator %></title>
-<style><%~ it.style %></style>
-</head>
-<body>
+const template = `${pageHead}<body>
 <header>
 <h1>How fast branches are written</h1>
 <p>Measured by <code>thinktree bench</code>: every branch goes on from one prompt, whose cache all share.</p>
@@ -69,7 +59,8 @@ export function benchmarkPage(found: Benchmark): string {
   return eta.renderString(template, {
     ...{ style: pageStyle, facts: benchmarkFacts(found), notes: benchmarkNotes(found), ...tableOf(found) },
     figures: benchmarkFigures(found),
-    generator: found.models.generator.file,
+    policy: "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    title: `thinktree bench: ${found.models.generator.file}`,
     download: `data:application/json;base64,${Buffer.from(JSON.stringify(found, null, 1)).toString("base64")}`,
   });
 }

@@ -1,9 +1,11 @@
 /**
  * The report's page, as an eta template: `<%=` escapes, `<%~` is for pictures, whose makers have escaped already.
  *
- * Owns: the order of things on the page. Must not know: how they are drawn.
+ * Owns: the order of things on the page, and how every page of ours begins. Must not know: how they are drawn.
  */
-export const pageTemplate = `<!doctype html>
+
+/** Up to the body. Wants `policy` (what the browser may load), `title` and `style`. */
+export const pageHead = `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -14,7 +16,9 @@ export const pageTemplate = `<!doctype html>
 <title><%= it.title %></title>
 <style><%~ it.style %></style>
 </head>
-<body>
+`;
+
+export const pageTemplate = `${pageHead}<body>
 <header>
 <h1><%= it.title %></h1>
 <p><%= it.summary %></p>
