@@ -105,6 +105,7 @@ saves(
   .option("--prompts <list>", "tokens of the prompt", counts, [512])
   .option("--own <list>", "tokens that each branch has of its own", counts, [256])
   .option("--branches <list>", "branches", counts, [16, 64])
+  .option("--ways <list>", "of llama.cpp's ways, those to measure; default: all", (text) => text.split(","))
   .option("--rounds <count>", "measurements of each", count, 7)
   .option("--threads <count>", "default: one a core", count)
   .action((options: StepOptions) => step(options));

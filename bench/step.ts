@@ -19,6 +19,8 @@ export interface StepOptions {
   readonly prompts: readonly number[];
   readonly own: readonly number[];
   readonly branches: readonly number[];
+  /** Of llama.cpp's own; undefined: all. */
+  readonly ways?: readonly string[] | undefined;
   readonly rounds: number;
   readonly threads?: number | undefined;
   readonly save?: string | undefined;
@@ -38,13 +40,17 @@ const limit = "matrices";
 export async function step(options: StepOptions): Promise<void> {
   await warnIfBusy();
   const { rounds, threads = cpus().length } = options;
+  const ways = options.ways && [ours, ...options.ways, limit].join(",");
   const model = randomModel({ shape: shapes[options.shape], type: "Q8_0" });
   const binary = buildNative("step_bench");
   const measured: Measured[] = [];
   for (const prompt of options.prompts) {
     for (const own of options.own) {
       for (const branches of options.branches) {
-        const ms = run(binary, [model, ...[prompt, own, branches, rounds, threads].map(String)]);
+        const ms = run(binary, [
+          ...[model, ...[prompt, own, branches, rounds, threads].map(String)],
+          ...(ways === undefined ? [] : [ways]),
+        ]);
         measured.push({ prompt, own, branches, ms });
         print(table(`prompt ${prompt}, ${own} own tokens, ${branches} branches: ms a step of ${rounds}`, ms));
       }

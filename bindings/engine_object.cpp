@@ -11,6 +11,7 @@ Napi::Object encode_model(Napi::Env env, const ModelInfo & info) {
     out["parameters"] = Napi::Number::New(env, static_cast<double>(info.parameters));
     out["vocabulary"] = info.vocabulary;
     out["positions"] = info.positions;
+    out["kvCells"] = info.kv_cells;
     out["width"] = info.width;
     if (!info.reading.empty()) out["reading"] = info.reading;
     Napi::Object recipe = Napi::Object::New(env);

@@ -1,6 +1,7 @@
 #include "load.h"
 
 #include "base/error.h"
+#include "scheduler/kv_memory.h"
 
 namespace thinktree {
 
@@ -45,6 +46,7 @@ ModelInfo describe(const Lane & lane) {
     info.parameters = static_cast<int64_t>(lane.model->n_params());
     info.vocabulary = lane.model->n_vocab();
     info.positions = lane.context->limits().positions;
+    info.kv_cells = lane.context->limits().cells;
     info.width = lane.model->width();
     for (const char * key : {"prompt_template", "step_delimiter", "answer_prefix", "role", "verifier.aggregation",
                              "reviser.attempt_separator", "reviser.max_attempts"}) {
@@ -62,6 +64,16 @@ Reading make_reading(const EngineOptions & options, const Model & model) {
                        or_metadata(options.negative, "negative"));
 }
 
+// Of the generator's cache and the verifier's.
+std::array<int32_t, 2> cells_of(const EngineOptions & options, const Model & generator, const Model * verifier) {
+    if (options.kv_mib == 0) return {options.context.cells, options.context.cells};
+    const auto owner = [&](const Model & model) {
+        return CacheOwner{static_cast<double>(model.n_params()),
+                          static_cast<double>(model.cell_bytes(options.context.cache))};
+    };
+    return split_memory(options.kv_mib * double{1 << 20}, owner(generator), verifier ? owner(*verifier) : CacheOwner{});
+}
+
 }  // namespace
 
 EngineOptions read_options(const Napi::Object & object) {
@@ -75,25 +87,34 @@ EngineOptions read_options(const Napi::Object & object) {
         options.negative = text(verifier.As<Napi::Object>(), "negative");
     }
     options.context.cells = integer(object, "kvCells", options.context.cells);
+    options.context.cache = text(object, "kvType") == "q8_0" ? CacheType::q8_0 : CacheType::f16;
+    options.kv_mib = integer(object, "kvMib", 0);
     options.context.batch = integer(object, "batch", options.context.batch);
     options.context.threads = integer(object, "threads", options.context.threads);
     return options;
 }
 
 Lanes load(const EngineOptions & options, const std::function<bool()> & should_abort, LoadedInfo & info) {
-    const auto lane = [&](std::shared_ptr<const Model> model) {
-        auto context = model->make_context(options.context, should_abort);
-        return std::make_unique<Lane>(std::move(model), std::move(context));
-    };
     const std::shared_ptr<const Model> generator = make_model(options.generator);
-    Lanes lanes;
-    lanes.generator = lane(generator);
-    info.generator = describe(*lanes.generator);
+    std::shared_ptr<const Model> verifier;
     if (options.verifier) {
         // The same file twice is one set of weights under two contexts.
         const bool shared = options.verifier->file && options.generator.file &&
                             options.verifier->file->path == options.generator.file->path;
-        lanes.verifier = lane(shared ? generator : make_model(*options.verifier));
+        verifier = shared ? generator : make_model(*options.verifier);
+    }
+    const std::array<int32_t, 2> cells = cells_of(options, *generator, verifier.get());
+    const auto lane = [&](std::shared_ptr<const Model> model, int32_t its_cells) {
+        ContextOptions context_options = options.context;
+        context_options.cells = its_cells;
+        auto context = model->make_context(context_options, should_abort);
+        return std::make_unique<Lane>(std::move(model), std::move(context));
+    };
+    Lanes lanes;
+    lanes.generator = lane(generator, cells[0]);
+    info.generator = describe(*lanes.generator);
+    if (verifier) {
+        lanes.verifier = lane(std::move(verifier), cells[1]);
         lanes.reading = make_reading(options, *lanes.verifier->model);
         info.verifier = describe(*lanes.verifier);
         info.verifier->reading = lanes.reading.kind == Reading::Kind::tag ? "tag" : "likelihood";

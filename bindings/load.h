@@ -30,6 +30,7 @@ struct EngineOptions {
     std::string positive;
     std::string negative;
     ContextOptions context;
+    int32_t kv_mib = 0;  // of all caches together; 0: each has context.cells
 };
 
 // What JavaScript learns of a model once it is loaded.
@@ -37,6 +38,7 @@ struct ModelInfo {
     int64_t parameters = 0;
     int32_t vocabulary = 0;
     int32_t positions = 0;
+    int32_t kv_cells = 0;
     int32_t width = 0;
     std::string reading;                                      // of a verifier: likelihood or tag
     std::vector<std::pair<std::string, std::string>> recipe;  // the GGUF's thinktree.* strings, without the prefix

@@ -1,13 +1,14 @@
 // Owns: what one decode step of many branches costs by the ways there are, and how far that is from its matrix
 // products. Must not know: the engine. Thread: one, and ggml's.
 //
-//   step_bench MODEL.gguf PROMPT OWN BRANCHES ROUNDS THREADS
+//   step_bench MODEL.gguf PROMPT OWN BRANCHES ROUNDS THREADS [WAY,...]
 //
 // The cache is not decoded but filled through llama.cpp's state format: the cells of a prompt that all branches share
 // and of OWN tokens of each branch, in turns, as branches leave them that are decoded together. Then a round is one
 // step by each way, one after the other. One line of JSON a round and way: {"way", "ms"}.
 //
 //   tree             llama.cpp with our attention
+//   tree q8_0        the same over a cache of 8-bit quants, which is half as large
 //   unified          llama.cpp as it comes, one cache for all, all branches in one batch
 //   unified63        the same in batches of at most 63 rows, where its flash attention takes another way
 //   streams          the same with a cache for each branch, which holds its own copy of the prompt
@@ -22,6 +23,8 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -67,27 +70,28 @@ public:
         put(static_cast<uint32_t>(sequences.size()));
         for (const int32_t s : sequences) put(s);
     }
-    void put_keys_and_values(const llama_model * model, size_t cells, bool transposed) {
+    void put_keys_and_values(const llama_model * model, size_t cells, bool transposed, ggml_type type) {
         const auto layers = static_cast<uint32_t>(llama_model_n_layer(model));
         const size_t width = static_cast<size_t>(llama_model_n_embd(model)) / llama_model_n_head(model) *
                              static_cast<size_t>(llama_model_n_head_kv(model));
-        std::vector<ggml_fp16_t> row(width * 64);
-        for (auto & x : row)
-            x = ggml_fp32_to_fp16(static_cast<float>(std::rand()) / static_cast<float>(RAND_MAX) - 0.5f);
+        std::vector<float> values(width * 64);
+        for (float & x : values) x = static_cast<float>(std::rand()) / static_cast<float>(RAND_MAX) - 0.5f;
+        const size_t row_bytes = ggml_row_size(type, static_cast<int64_t>(width));
+        std::vector<uint8_t> rows(row_bytes * 64);
+        ggml_quantize_chunk(type, values.data(), rows.data(), 0, 64, static_cast<int64_t>(width), nullptr);
         put(static_cast<uint32_t>(transposed));
         put(layers);
         for (uint32_t layer = 0; layer < 2 * layers; ++layer) {
-            put(static_cast<int32_t>(GGML_TYPE_F16));
+            put(static_cast<int32_t>(type));
             if (transposed && layer >= layers) {
-                put(static_cast<uint32_t>(sizeof(ggml_fp16_t)));
+                put(static_cast<uint32_t>(ggml_type_size(type)));
                 put(static_cast<uint32_t>(width));
             } else {
-                put(static_cast<uint64_t>(width * sizeof(ggml_fp16_t)));
+                put(static_cast<uint64_t>(row_bytes));
             }
             for (size_t cell = 0; cell < cells;) {
                 const size_t n = std::min<size_t>(64, cells - cell);
-                const auto * bytes = reinterpret_cast<const uint8_t *>(row.data());
-                bytes_.insert(bytes_.end(), bytes, bytes + n * width * sizeof(ggml_fp16_t));
+                bytes_.insert(bytes_.end(), rows.data(), rows.data() + n * row_bytes);
                 cell += n;
             }
         }
@@ -100,7 +104,8 @@ private:
 
 enum class Attention { tree, flash, plain };
 
-Context make_context(llama_model * model, const Work & work, bool unified, Attention attention) {
+Context make_context(llama_model * model, const Work & work, bool unified, Attention attention,
+                     ggml_type cache = GGML_TYPE_F16) {
     const int32_t cells =
         unified ? work.prompt + work.branches * (work.own + 64) : work.branches * (work.prompt + work.own + 64);
     llama_context_params params = llama_context_default_params();
@@ -113,6 +118,7 @@ Context make_context(llama_model * model, const Work & work, bool unified, Atten
     params.kv_unified = unified;
     params.flash_attn_type =
         attention == Attention::plain ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_ENABLED;
+    params.type_k = params.type_v = cache;
     params.no_perf = true;
     Context context = thinktree::open_context(model, params, attention == Attention::tree);
     if (!context) throw std::runtime_error("no context");
@@ -120,8 +126,8 @@ Context make_context(llama_model * model, const Work & work, bool unified, Atten
 }
 
 // The branches' own cells in turns of so many: 1 as llama.cpp leaves them, or a run of ours.
-void fill_unified(const llama_model * model, llama_context * context, const Work & work, int32_t turn,
-                  bool transposed) {
+void fill_unified(const llama_model * model, llama_context * context, const Work & work, int32_t turn, bool transposed,
+                  ggml_type cache = GGML_TYPE_F16) {
     State state;
     state.put_text(metadata(model, "general.architecture"));
     state.put(uint32_t{1});
@@ -135,7 +141,7 @@ void fill_unified(const llama_model * model, llama_context * context, const Work
             for (int32_t i = t; i < std::min(work.own, t + turn); ++i) state.put_cell(work.prompt + i, {b});
         }
     }
-    state.put_keys_and_values(model, cells, transposed);
+    state.put_keys_and_values(model, cells, transposed, cache);
     if (llama_state_set_data(context, state.bytes().data(), state.bytes().size()) == 0) {
         throw std::runtime_error("the state was refused");
     }
@@ -149,7 +155,7 @@ void fill_streams(const llama_model * model, llama_context * context, const Work
     const auto cells = static_cast<size_t>(work.prompt + work.own);
     state.put(static_cast<uint32_t>(cells));
     for (int32_t p = 0; p < work.prompt + work.own; ++p) state.put_cell(p, {0});
-    state.put_keys_and_values(model, cells, transposed);
+    state.put_keys_and_values(model, cells, transposed, GGML_TYPE_F16);
     for (int32_t b = 1; b < work.branches; ++b) state.put(uint32_t{0});  // nothing in the other streams
     for (int32_t b = 0; b < work.branches; ++b) {
         if (llama_state_seq_set_data(context, state.bytes().data(), state.bytes().size(), b) == 0) {
@@ -183,7 +189,8 @@ struct Way {
     std::function<void(int32_t nth)> run;
 };
 
-void measure(const std::string & path, const Work & work, int32_t rounds) {
+// `wanted`: names of ways with commas between them, or nothing for all.
+void measure(const std::string & path, const Work & work, int32_t rounds, const std::string & wanted) {
     llama_log_set(
         [](ggml_log_level level, const char * text, void *) {
             if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
@@ -196,9 +203,11 @@ void measure(const std::string & path, const Work & work, int32_t rounds) {
     const Threadpool threads(ggml_threadpool_new(&pool));
 
     const Context tree = make_context(model.get(), work, true, Attention::tree);
+    const Context quants = make_context(model.get(), work, true, Attention::tree, GGML_TYPE_Q8_0);
     const Context unified = make_context(model.get(), work, true, Attention::flash);
     const Context plain = make_context(model.get(), work, true, Attention::plain);
     fill_unified(model.get(), tree.get(), work, thinktree::cells_per_run, false);
+    fill_unified(model.get(), quants.get(), work, thinktree::cells_per_run, false, GGML_TYPE_Q8_0);
     fill_unified(model.get(), unified.get(), work, 1, false);
     fill_unified(model.get(), plain.get(), work, 1, true);
     Context streams, plain_streams;
@@ -211,7 +220,8 @@ void measure(const std::string & path, const Work & work, int32_t rounds) {
         fill_streams(model.get(), streams.get(), work, false);
         fill_streams(model.get(), plain_streams.get(), work, true);
     }
-    for (llama_context * context : {tree.get(), unified.get(), plain.get(), streams.get(), plain_streams.get()}) {
+    for (llama_context * context :
+         {tree.get(), quants.get(), unified.get(), plain.get(), streams.get(), plain_streams.get()}) {
         if (context != nullptr) llama_attach_threadpool(context, threads.get(), threads.get());
     }
     const std::string own = metadata(model.get(), "general.architecture") + ".";
@@ -223,6 +233,7 @@ void measure(const std::string & path, const Work & work, int32_t rounds) {
 
     int32_t unified_steps = 0;  // two ways share the context
     std::vector<Way> ways{{"tree", [&](int32_t nth) { step(tree.get(), work, nth, 512); }},
+                          {"tree q8_0", [&](int32_t nth) { step(quants.get(), work, nth, 512); }},
                           {"unified", [&](int32_t) { step(unified.get(), work, unified_steps++, 512); }}};
     if (work.branches > 63) {
         ways.push_back({"unified63", [&](int32_t) { step(unified.get(), work, unified_steps++, 63); }});
@@ -233,6 +244,12 @@ void measure(const std::string & path, const Work & work, int32_t rounds) {
         ways.push_back({"streams plain", [&](int32_t nth) { step(plain_streams.get(), work, nth, 512); }});
     }
     ways.push_back({"matrices", [&](int32_t) { matrices.compute(); }});
+    if (!wanted.empty()) {
+        std::set<std::string> names;
+        std::istringstream list(wanted);
+        for (std::string name; std::getline(list, name, ',');) names.insert(name);
+        std::erase_if(ways, [&](const Way & way) { return !names.contains(way.name); });
+    }
     for (int32_t round = 0; round <= rounds; ++round) {
         for (const Way & way : ways) {
             const auto begun = std::chrono::steady_clock::now();
@@ -248,13 +265,13 @@ void measure(const std::string & path, const Work & work, int32_t rounds) {
 }  // namespace
 
 int main(int argc, char ** argv) {
-    if (argc != 7) {
-        std::fprintf(stderr, "step_bench MODEL.gguf PROMPT OWN BRANCHES ROUNDS THREADS\n");
+    if (argc != 7 && argc != 8) {
+        std::fprintf(stderr, "step_bench MODEL.gguf PROMPT OWN BRANCHES ROUNDS THREADS [WAY,...]\n");
         return 2;
     }
     try {
         measure(argv[1], {std::atoi(argv[2]), std::atoi(argv[3]), std::atoi(argv[4]), std::atoi(argv[6])},
-                std::atoi(argv[5]));
+                std::atoi(argv[5]), argc == 8 ? argv[7] : "");
     } catch (const std::exception & error) {
         std::fprintf(stderr, "step_bench: %s\n", error.what());
         return 1;

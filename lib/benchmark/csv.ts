@@ -40,6 +40,7 @@ export function csvOf({ thinktree, date, machine, models, settings, residentPeak
     rounds: settings.rounds,
     kvCells: settings.kvCells,
     threads: settings.threads,
+    kvType: settings.kvType,
     gpuLayers: settings.gpuLayers,
     generator: models.generator.file,
     generatorBytes: models.generator.bytes,

@@ -44,6 +44,8 @@ export interface Settings {
   readonly kvCells: number;
   /** Null: by the engine's own rule. */
   readonly threads: number | null;
+  /** Of the caches' numbers. */
+  readonly kvType: "f16" | "q8_0";
   /** Null: all, if the build has a GPU. */
   readonly gpuLayers: number | null;
 }

@@ -126,7 +126,13 @@ async function run({ model, ...rest }: BenchFlags, interruption: Interruption): 
 
 /** @throws {ThinkTreeError} INVALID_OPTION */
 function settingsOf(flags: BenchFlags): Settings {
-  const { branches, prompt, length, step, rounds, threads = null, gpuLayers = null } = flags;
+  const { branches, prompt, length, step, rounds, kvType = "f16", threads = null, gpuLayers = null } = flags;
+  if (flags.kvMib !== undefined) {
+    throw new ThinkTreeError(
+      "INVALID_OPTION",
+      "the benchmark's caches are as large as its branches need: leave --kv-mib out",
+    );
+  }
   if (length % step !== 0) {
     const below = step * Math.floor(length / step);
     const use = below > 0 ? `${below} or ${below + step}` : String(step);
@@ -134,7 +140,7 @@ function settingsOf(flags: BenchFlags): Settings {
   }
   return {
     ...{ branches, promptTokens: prompt, lengthTokens: length, stepTokens: step, rounds },
-    ...{ kvCells: cellsFor(flags), threads, gpuLayers },
+    ...{ kvCells: cellsFor(flags), kvType, threads, gpuLayers },
   };
 }
 

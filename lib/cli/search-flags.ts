@@ -35,6 +35,8 @@ export interface ModelFlags {
   /** False: --no-verifier. */
   readonly verifier?: string | false;
   readonly kvCells?: number;
+  readonly kvMib?: number;
+  readonly kvType?: "f16" | "q8_0";
   readonly threads?: number;
   readonly gpuLayers?: number;
   readonly policy?: string;
@@ -112,6 +114,12 @@ export function addModelFlags(command: Command): Command {
     .option("--verifier <file.gguf>", "scores them (default: the embedded one with the embedded generator)", fileName)
     .option("--no-verifier", "load none: majority needs none")
     .option("--kv-cells <count>", "size of each model's cache (default: 16384)", wholeNumber(64, 1 << 20))
+    .option(
+      "--kv-mib <count>",
+      "memory of all caches instead, in MiB, split by the models' sizes",
+      wholeNumber(1, 1 << 20),
+    )
+    .addOption(new Option("--kv-type <type>", "of the caches' numbers (default: f16)").choices(["f16", "q8_0"]))
     .option("--threads <count>", "of each model (default: by its size)", wholeNumber(1, 512))
     .option("--gpu-layers <count>", "of each model on the GPU, if there is one (default: all)", wholeNumber(0, 10_000));
 }
@@ -137,7 +145,7 @@ export function engineOptions(
   flags: ModelFlags,
   strategy: StrategyName | undefined,
 ): NonNullable<Parameters<typeof Engine.load>[0]> {
-  const { verifier, kvCells, threads, gpuLayers, policy, forcePolicy } = flags;
+  const { verifier, kvCells, kvMib, kvType, threads, gpuLayers, policy, forcePolicy } = flags;
   if (strategy !== undefined && strategy !== "majority" && !hasVerifier(flags)) {
     const mend = verifier === false ? "leave --no-verifier out" : "name one with --verifier FILE.gguf";
     throw new ThinkTreeError("NO_VERIFIER", `${strategy} needs a verifier: ${mend}, or use --strategy majority`);
@@ -147,6 +155,8 @@ export function engineOptions(
   return {
     ...modelsOf(flags.generator, wanted, gpuLayers),
     ...(kvCells !== undefined && { kvCells }),
+    ...(kvMib !== undefined && { kvMib }),
+    ...(kvType !== undefined && { kvType }),
     ...(threads !== undefined && { threads }),
     ...(policy !== undefined && { policy }),
     ...(forcePolicy && { forcePolicy }),

@@ -83,6 +83,8 @@ export interface ModelInfo {
   readonly vocabulary: number;
   /** Longest prompt and solution together, in tokens. */
   readonly positions: number;
+  /** Of its KV cache. */
+  readonly kvCells: number;
   /** Floats of one hidden state. */
   readonly width: number;
   /** How a verifier's scores are read. */

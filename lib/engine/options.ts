@@ -48,16 +48,23 @@ const reading = z
 const generator = z.union([z.string().min(1), modelFile, fakeModel]);
 const verifier = z.union([z.string().min(1), modelFile.extend(reading.shape), fakeModel.extend(reading.shape)]);
 
-const schema = z.strictObject({
-  generator: generator.optional(),
-  verifier: verifier.nullable().optional(),
-  kvCells: count
-    .min(64)
-    .max(1 << 20)
-    .optional(),
-  threads: count.max(512).optional(),
-  batch: count.min(256).max(8192).optional(),
-});
+const schema = z
+  .strictObject({
+    generator: generator.optional(),
+    verifier: verifier.nullable().optional(),
+    kvCells: count
+      .min(64)
+      .max(1 << 20)
+      .optional(),
+    kvMib: count.max(1 << 20).optional(),
+    kvType: z.enum(["f16", "q8_0"]).optional(),
+    threads: count.max(512).optional(),
+    batch: count.min(256).max(8192).optional(),
+  })
+  .refine(({ kvCells, kvMib }) => kvCells === undefined || kvMib === undefined, {
+    path: ["kvMib"],
+    message: "leave it out, or kvCells: either says how large the caches are",
+  });
 
 export interface EngineOptions {
   /** A GGUF file, by path. Default: the embedded generator. */
@@ -66,6 +73,13 @@ export interface EngineOptions {
   readonly verifier?: z.infer<typeof verifier> | null;
   /** KV cells of each model's cache, 64 to 1,048,576; default 16384. More searches fit; attention pays for those in use. */
   readonly kvCells?: number;
+  /**
+   * Memory of all models' caches together instead, in MiB, 1 to 1,048,576: cells in proportion to sqrt(parameters / bytes a
+   * cell), so that the least work is lost where it is too small for a search. `models.generator.kvCells` says what became of it.
+   */
+  readonly kvMib?: number;
+  /** How the caches hold their numbers: q8_0 takes 17/32 of the memory of f16, at some loss of precision. Default f16. */
+  readonly kvType?: "f16" | "q8_0";
   /** Threads of each model; default: one a core, but a single one for models too small to share. */
   readonly threads?: number;
   /** Tokens of one decode at most, 256 to 8192; default 512. */

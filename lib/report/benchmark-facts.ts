@@ -9,7 +9,7 @@ import { significant } from "./numbers.js";
 
 export function benchmarkFacts({ thinktree, date, machine, models, settings, residentPeakMib }: Benchmark) {
   const { cpu, cores, memoryGib, os, node } = machine;
-  const { promptTokens, lengthTokens, stepTokens, rounds, kvCells, threads } = settings;
+  const { promptTokens, lengthTokens, stepTokens, rounds, kvCells, kvType, threads } = settings;
   const prompt = `${counted(promptTokens)} tokens of prompt`;
   return [
     { name: "machine", value: `${cores} x ${cpu}, ${memoryGib} GiB` },
@@ -21,7 +21,7 @@ export function benchmarkFacts({ thinktree, date, machine, models, settings, res
       value: `${prompt}, ${counted(lengthTokens)} a branch in steps of ${stepTokens}, ${plural(rounds, "round")}`,
     },
     { name: "threads", value: threads === null ? "the engine's choice" : String(threads) },
-    { name: "memory", value: `${counted(residentPeakMib)} MiB at peak, caches of ${counted(kvCells)} cells` },
+    { name: "memory", value: `${counted(residentPeakMib)} MiB at peak, caches of ${counted(kvCells)} ${kvType} cells` },
   ];
 }
 

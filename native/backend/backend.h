@@ -46,8 +46,12 @@ struct ContextLimits {
     bool tree_attention = false;  // each row is computed against its own path alone: native/kernels
 };
 
+// How a KV cache holds its numbers: halves, or 8-bit quants in blocks of 32, which take 17/32 of the memory.
+enum class CacheType { f16, q8_0 };
+
 struct ContextOptions {
     int32_t cells = 16384;
+    CacheType cache = CacheType::f16;
     int32_t batch = 512;
     int32_t threads = 0;  // 0: as many as the machine has cores
 };
@@ -88,6 +92,7 @@ public:
     virtual int32_t n_vocab() const = 0;
     virtual int32_t width() const = 0;  // of a hidden state
     virtual uint64_t n_params() const = 0;
+    virtual int64_t cell_bytes(CacheType cache) const = 0;  // of one KV cell, all layers
     virtual std::vector<Token> tokenize(std::string_view text, TextKind kind) const = 0;
     virtual const std::string & piece(Token token) const = 0;
     virtual bool is_end(Token token) const = 0;

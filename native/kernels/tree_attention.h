@@ -14,14 +14,13 @@
 // single precision.
 #pragma once
 
+#include "packed_cells.h"
 #include "tree_plan.h"
 
 namespace thinktree {
 
-constexpr int cells_per_block = 64;
 constexpr int vectors_per_block = 32;  // query vectors whose scores stay in the first-level cache
 constexpr int vectors_per_unit = 512;  // and those whose sums stay in the second
-constexpr int lanes = GGML_F32_EPR;
 // Accumulators of a matrix product: rows x columns, within the registers that there are.
 #if defined(__AVX512F__) || defined(__ARM_NEON)
 constexpr int gemm_rows = 8;
@@ -113,7 +112,7 @@ public:
 
 private:
     struct Scratch {
-        std::vector<float> queries, out, sum, most, scores, keys, values, row;
+        std::vector<float> queries, out, sum, most, scores, keys, values;
     };
 
     void load() {
@@ -126,7 +125,6 @@ private:
         s.scores.resize(vectors_per_block * cells_per_block);
         s.keys.resize(static_cast<size_t>(dk_ * cells_per_block));
         s.values.resize(static_cast<size_t>(dv_padded_ * cells_per_block));
-        s.row.resize(static_cast<size_t>(lanes * std::max(dk_, dv_)));
         for (size_t i = 0; i < vectors; ++i) {
             const auto [row, head] = row_and_head(static_cast<int>(i));
             float * to = s.queries.data() + i * dk_;
@@ -148,11 +146,12 @@ private:
         const int32_t * counts =
             segment.first_count < 0 ? nullptr : plan_.counts(segment) + first_row_ - segment.first_row;
         const int seen = counts == nullptr ? segment.cells : *std::max_element(counts + begin, counts + end);
+        Scratch & s = scratch();
         for (int cell = 0; cell < seen; cell += cells_per_block) {
             const int n = std::min(cells_per_block, seen - cell);
             for (int h = 0; h < kv_heads_; ++h) {
-                pack_keys(cells + cell, n, first_kv_head_ + h);
-                pack_values(cells + cell, n, first_kv_head_ + h);
+                CellRows(k_, cells + cell, n, first_kv_head_ + h).as_columns(s.keys.data());
+                CellRows(v_, cells + cell, n, first_kv_head_ + h).as_rows(s.values.data(), dv_padded_);
                 const int end_vector = (h * rows_ + end) * heads_;
                 for (int at = (h * rows_ + begin) * heads_; at < end_vector; at += vectors_per_block) {
                     const int vectors = std::min(vectors_per_block, end_vector - at);
@@ -161,7 +160,7 @@ private:
                     for (int i = 0; i < vectors; ++i) {
                         const int row = (at + i) / heads_ - h * rows_;
                         const int sees = counts == nullptr ? n : std::clamp(counts[row] - cell, 0, n);
-                        float * scores = scratch().scores.data() + i * cells_per_block;
+                        float * scores = s.scores.data() + i * cells_per_block;
                         for (int c = sees; c < cells_per_block; ++c) scores[c] = -INFINITY;
                     }
                     weigh(at, vectors, n);
@@ -206,12 +205,18 @@ private:
     }
 
     static float largest(const float * row) {
+#if defined(__AVX512F__)
+        __m512 most = _mm512_loadu_ps(row);
+        for (int c = lanes; c < cells_per_block; c += lanes) most = _mm512_max_ps(most, _mm512_loadu_ps(row + c));
+        return _mm512_reduce_max_ps(most);
+#else
         float most[lanes];
         for (int j = 0; j < lanes; ++j) most[j] = row[j];
         for (int c = lanes; c < cells_per_block; c += lanes) {
             for (int j = 0; j < lanes; ++j) most[j] = row[c + j] > most[j] ? row[c + j] : most[j];
         }
         return *std::max_element(most, most + lanes);
+#endif
     }
 
     // row = exp(row - most); the sum of it.
@@ -228,103 +233,6 @@ private:
 #else
         return static_cast<float>(ggml_vec_soft_max_f32(cells_per_block, row, row, most));
 #endif
-    }
-
-    // keys[dk][cells_per_block]; what lies beyond the last cell is finite and not looked at.
-    void pack_keys(const int32_t * cells, int n, int kv_head) {
-        Scratch & s = scratch();
-        const char * keys = static_cast<const char *>(k_->data) + kv_head * k_->nb[2];
-        for (int begin = 0; begin < n; begin += lanes) {
-            const int here = std::min(lanes, n - begin);
-#if defined(__AVX512F__)
-            if (k_->type == GGML_TYPE_F16 && here == lanes && dk_ % lanes == 0) {
-                transpose_halves(keys, cells + begin, s.keys.data() + begin);
-                continue;
-            }
-#endif
-            for (int c = 0; c < here; ++c) {
-                to_floats(keys + cells[begin + c] * k_->nb[1], s.row.data() + c * dk_, dk_, k_->type);
-            }
-            transpose(s.row.data(), s.keys.data() + begin, here);
-        }
-    }
-
-    // to[d][c] = from[c][d]
-    void transpose(const float * from, float * to, int cells) const {
-        for (int64_t d = 0; d < dk_; ++d) {
-            for (int c = 0; c < cells; ++c) to[d * cells_per_block + c] = from[c * dk_ + d];
-        }
-    }
-
-#if defined(__AVX512F__)
-    // The same for 16 cells of halves, in registers.
-    void transpose_halves(const char * keys, const int32_t * cells, float * to) const {
-        for (int64_t d = 0; d < dk_; d += lanes) {
-            __m512 rows[lanes];
-            for (int c = 0; c < lanes; ++c)
-                rows[c] = load_halves(keys + cells[c] * k_->nb[1] + d * sizeof(ggml_fp16_t));
-            transpose_16x16(rows, to + d * cells_per_block, cells_per_block);
-        }
-    }
-
-    static __m512 load_halves(const char * from) {
-        return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from)));
-    }
-
-    static void transpose_16x16(__m512 (&a)[16], float * to, int64_t to_stride) {
-        __m512 b[16];
-        for (int i = 0; i < 16; i += 2) {
-            b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
-            b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
-        }
-        const auto low = [](__m512 x, __m512 y) {
-            return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(x), _mm512_castps_pd(y)));
-        };
-        const auto high = [](__m512 x, __m512 y) {
-            return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(x), _mm512_castps_pd(y)));
-        };
-        for (int i = 0; i < 16; i += 4) {
-            a[i] = low(b[i], b[i + 2]);
-            a[i + 1] = high(b[i], b[i + 2]);
-            a[i + 2] = low(b[i + 1], b[i + 3]);
-            a[i + 3] = high(b[i + 1], b[i + 3]);
-        }
-        // a[4 g + j] holds columns j, j + 4, j + 8, j + 12 of rows 4 g to 4 g + 3, in 128-bit lanes.
-        for (int j = 0; j < 4; ++j) {
-            const __m512 even_low = _mm512_shuffle_f32x4(a[j], a[4 + j], 0x88);
-            const __m512 odd_low = _mm512_shuffle_f32x4(a[j], a[4 + j], 0xDD);
-            const __m512 even_high = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0x88);
-            const __m512 odd_high = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], 0xDD);
-            _mm512_storeu_ps(to + j * to_stride, _mm512_shuffle_f32x4(even_low, even_high, 0x88));
-            _mm512_storeu_ps(to + (j + 4) * to_stride, _mm512_shuffle_f32x4(odd_low, odd_high, 0x88));
-            _mm512_storeu_ps(to + (j + 8) * to_stride, _mm512_shuffle_f32x4(even_low, even_high, 0xDD));
-            _mm512_storeu_ps(to + (j + 12) * to_stride, _mm512_shuffle_f32x4(odd_low, odd_high, 0xDD));
-        }
-    }
-#endif
-
-    // values[cells][dv_padded]
-    void pack_values(const int32_t * cells, int n, int kv_head) {
-        const char * values = static_cast<const char *>(v_->data) + kv_head * v_->nb[2];
-        for (int c = 0; c < n; ++c) {
-            to_floats(values + cells[c] * v_->nb[1], scratch().values.data() + c * dv_padded_, dv_, v_->type);
-        }
-    }
-
-    static void to_floats(const char * from, float * to, int64_t n, ggml_type type) {
-#if defined(__AVX512F__)
-        if (type == GGML_TYPE_F16 && n % lanes == 0) {
-            for (int64_t d = 0; d < n; d += lanes)
-                _mm512_storeu_ps(to + d, load_halves(from + d * sizeof(ggml_fp16_t)));
-            return;
-        }
-#endif
-        if (type == GGML_TYPE_F16) return ggml_cpu_fp16_to_fp32(reinterpret_cast<const ggml_fp16_t *>(from), to, n);
-        if (type == GGML_TYPE_F32) {
-            memcpy(to, from, n * sizeof(float));
-            return;
-        }
-        ggml_get_type_traits(type)->to_float(from, to, n);
     }
 
     void store() {

@@ -3,7 +3,7 @@ import { resultOf, type Benchmark, type MeasuredRound, type Settings } from "../
 
 export const settings: Settings = {
   ...{ branches: [1, 16], promptTokens: 512, lengthTokens: 16, stepTokens: 8, rounds: 2 },
-  ...{ kvCells: 16_384, threads: null, gpuLayers: 0 },
+  ...{ kvCells: 16_384, kvType: "f16" as const, threads: null, gpuLayers: 0 },
 };
 
 /** Two steps of `ms` and `ms + 1`, of which the models took half and a quarter. */

@@ -58,7 +58,7 @@ describe.skipIf(unlessModels.skip)("thinktree bench (needs models/)", () => {
     const { found, stdout } = await bench(...modelFlags, ...small, ...flags);
     expectConsistent(found);
     const settings = { branches: [1, 4], promptTokens: 33, lengthTokens: 8, stepTokens: 4, rounds: 2, kvCells: 16_384 };
-    expect(found.settings).toEqual({ ...settings, threads: null, gpuLayers: null });
+    expect(found.settings).toEqual({ ...settings, kvType: "f16", threads: null, gpuLayers: null });
     expect(found.models.generator).toMatchObject({ file: "tiny-generator.gguf", parameters: 742_528, vocabulary: 416 });
     expect(found.models.verifier).toMatchObject({ file: "tiny-strong.gguf", parameters: 1_431_680 });
     for (const { branches, verifierShare, verifierTokens, kvCellsPeak, verifierKvCellsPeak } of found.results) {

@@ -192,6 +192,7 @@ public:
     int32_t n_vocab() const override { return options_.vocab; }
     int32_t width() const override { return fake_width; }
     uint64_t n_params() const override { return 1000; }
+    int64_t cell_bytes(CacheType) const override { return 1024; }
 
     std::vector<Token> tokenize(std::string_view text, TextKind) const override {
         std::vector<Token> tokens;

@@ -68,6 +68,7 @@ public:
         params.n_outputs_max = static_cast<uint32_t>(limits_.outputs);
         params.n_threads = threads;
         params.n_threads_batch = threads;
+        params.type_k = params.type_v = options.cache == CacheType::q8_0 ? GGML_TYPE_Q8_0 : GGML_TYPE_F16;
         params.kv_unified = true;  // forks tag cells instead of copying them
         params.swa_full = true;    // a window's cells are needed again when an older branch goes on
         params.no_perf = true;
@@ -203,6 +204,18 @@ public:
     int32_t n_vocab() const override { return static_cast<int32_t>(pieces_.size()); }
     int32_t width() const override { return llama_model_n_embd_out(model_.get()); }
     uint64_t n_params() const override { return llama_model_n_params(model_.get()); }
+
+    int64_t cell_bytes(CacheType cache) const override {
+        const llama_model * model = model_.get();
+        const std::string attention = metadata("general.architecture").value_or("") + ".attention.";
+        const auto width = [&](const char * key) {
+            const std::optional<std::string> value = metadata(attention + key);
+            return value ? std::stoll(*value) : llama_model_n_embd(model) / llama_model_n_head(model);
+        };
+        const int64_t numbers = llama_model_n_layer(model) * int64_t{llama_model_n_head_kv(model)} *
+                                (width("key_length") + width("value_length"));
+        return cache == CacheType::q8_0 ? numbers * 34 / 32 : numbers * 2;
+    }
     const std::string & piece(Token token) const override { return pieces_.at(static_cast<size_t>(token)); }
     bool is_end(Token token) const override { return llama_vocab_is_eog(vocab_, token); }
 
