@@ -15,8 +15,9 @@
  * - `topK: null` instead of 0 for "no truncation". With 0 it adds llama.cpp's top-k sampler with k = vocabulary, a full
  *   sort of 152k entries a token; null drops the sampler.
  * - A fixed seed for each sequence: without one its sampler chain is rebuilt every second.
- * - Flash attention on; batch of at least the prompt's size, so that the prompt is one decode; all cores, with no
- *   fewer guaranteed; no memory checks; its prebuilt CPU backend picks the machine's instruction set at run time.
+ * - No flash attention: on a CPU it takes longer with it (`replay --all-ways` has both). A batch of at least the prompt's
+ *   size, so that the prompt is one decode; all cores, with no fewer guaranteed; no memory checks; its prebuilt CPU
+ *   backend picks the machine's instruction set at run time.
  * - Sampling runs on libuv's threads, in parallel over the sequences; there is one for every core (support/child.ts).
  * - `dispatchSchedule` and `itemPrioritizationStrategy` change nothing here: seen were batches of B - 1 rows throughout,
  *   for its loop decodes again before the sequence sampled last has asked.
@@ -40,7 +41,7 @@ async function measure(work: DecodeWork): Promise<DecodeResult> {
     sequences: branches,
     contextSize: promptTokens + length + 1,
     batchSize: Math.max(512, promptTokens, branches),
-    flashAttention: true,
+    flashAttention: false,
     threads: { ideal: threads, min: threads },
     ignoreMemorySafetyChecks: true,
   });
