@@ -116,6 +116,9 @@ Napi::Object encode_ledger(Napi::Env env, const Ledger & ledger) {
     out["kvCellsPeak"] = number(env, ledger.kv_cells_peak);
     out["verifierKvCellsPeak"] = number(env, ledger.verifier_kv_cells_peak);
     out["treeTokensPeak"] = number(env, ledger.tree_tokens_peak);
+    out["speculatedTokens"] = number(env, ledger.speculated_tokens);
+    out["speculatedKept"] = number(env, ledger.speculated_kept);
+    out["draftTokens"] = number(env, ledger.draft_tokens);
     out["milliseconds"] = number(env, ledger.milliseconds);
     out["flops"] = number(env, ledger.flops);
     return out;
@@ -168,13 +171,17 @@ Napi::Value encode_stats(Napi::Env env, const EngineStats & stats) {
     out["sampleMs"] = number(env, stats.sample_ms);
     out["planMs"] = number(env, stats.plan_ms);
     out["verifyMs"] = number(env, stats.verify_ms);
+    out["draftMs"] = number(env, stats.draft_ms);
     out["idleMs"] = number(env, stats.idle_ms);
     out["decodes"] = number(env, stats.decodes);
     out["decodedTokens"] = number(env, stats.decoded_tokens);
     out["verifierDecodes"] = number(env, stats.verifier_decodes);
     out["verifierTokens"] = number(env, stats.verifier_tokens);
+    out["draftDecodes"] = number(env, stats.draft_decodes);
+    out["draftTokens"] = number(env, stats.draft_tokens);
     out["kvCells"] = number(env, stats.kv_cells);
     out["verifierKvCells"] = number(env, stats.verifier_kv_cells);
+    out["draftKvCells"] = number(env, stats.draft_kv_cells);
     out["leases"] = number(env, stats.leases);
     out["searches"] = number(env, stats.searches);
     out["treeAttention"] = number(env, stats.tree_attention);

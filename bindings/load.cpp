@@ -34,6 +34,7 @@ ModelOptions read_model(const Napi::Object & object) {
     fake.throw_every = integer(object, "throwEvery", 0);
     fake.poison_token = integer(object, "poisonToken", -1);
     fake.nan_after_token = integer(object, "nanAfterToken", -1);
+    fake.stray_every = integer(object, "strayEvery", 0);
     return model;
 }
 
@@ -64,14 +65,15 @@ Reading make_reading(const EngineOptions & options, const Model & model) {
                        or_metadata(options.negative, "negative"));
 }
 
-// Of the generator's cache and the verifier's.
-std::array<int32_t, 2> cells_of(const EngineOptions & options, const Model & generator, const Model * verifier) {
-    if (options.kv_mib == 0) return {options.context.cells, options.context.cells};
-    const auto owner = [&](const Model & model) {
-        return CacheOwner{static_cast<double>(model.n_params()),
-                          static_cast<double>(model.cell_bytes(options.context.cache))};
-    };
-    return split_memory(options.kv_mib * double{1 << 20}, owner(generator), verifier ? owner(*verifier) : CacheOwner{});
+// Of each model's cache.
+std::vector<int32_t> cells_of(const EngineOptions & options, const std::vector<std::shared_ptr<const Model>> & models) {
+    if (options.kv_mib == 0) return std::vector<int32_t>(models.size(), options.context.cells);
+    std::vector<CacheOwner> owners;
+    for (const auto & model : models) {
+        owners.push_back(
+            {static_cast<double>(model->n_params()), static_cast<double>(model->cell_bytes(options.context.cache))});
+    }
+    return split_memory(options.kv_mib * double{1 << 20}, owners);
 }
 
 }  // namespace
@@ -86,6 +88,15 @@ EngineOptions read_options(const Napi::Object & object) {
         options.positive = text(verifier.As<Napi::Object>(), "positive");
         options.negative = text(verifier.As<Napi::Object>(), "negative");
     }
+    if (const Napi::Value draft = object.Get("draft"); draft.IsObject()) {
+        const auto model = draft.As<Napi::Object>();
+        const auto count = [&](const char * name, uint32_t otherwise) {
+            return static_cast<uint32_t>(integer(model, name, static_cast<int32_t>(otherwise)));
+        };
+        options.draft = read_model(model);
+        options.drafting.tokens = count("tokens", options.drafting.tokens);
+        options.drafting.branches = count("branches", options.drafting.branches);
+    }
     options.context.cells = integer(object, "kvCells", options.context.cells);
     options.context.cache = text(object, "kvType") == "q8_0" ? CacheType::q8_0 : CacheType::f16;
     options.kv_mib = integer(object, "kvMib", 0);
@@ -95,29 +106,37 @@ EngineOptions read_options(const Napi::Object & object) {
 }
 
 Lanes load(const EngineOptions & options, const std::function<bool()> & should_abort, LoadedInfo & info) {
-    const std::shared_ptr<const Model> generator = make_model(options.generator);
-    std::shared_ptr<const Model> verifier;
+    std::vector<std::shared_ptr<const Model>> models{make_model(options.generator)};
     if (options.verifier) {
         // The same file twice is one set of weights under two contexts.
         const bool shared = options.verifier->file && options.generator.file &&
                             options.verifier->file->path == options.generator.file->path;
-        verifier = shared ? generator : make_model(*options.verifier);
+        models.push_back(shared ? models.front() : make_model(*options.verifier));
     }
-    const std::array<int32_t, 2> cells = cells_of(options, *generator, verifier.get());
-    const auto lane = [&](std::shared_ptr<const Model> model, int32_t its_cells) {
+    if (options.draft) models.push_back(make_model(*options.draft));
+
+    const std::vector<int32_t> cells = cells_of(options, models);
+    size_t next = 0;
+    const auto next_lane = [&] {
         ContextOptions context_options = options.context;
-        context_options.cells = its_cells;
+        context_options.cells = cells[next];
+        std::shared_ptr<const Model> & model = models[next++];
         auto context = model->make_context(context_options, should_abort);
         return std::make_unique<Lane>(std::move(model), std::move(context));
     };
     Lanes lanes;
-    lanes.generator = lane(generator, cells[0]);
+    lanes.generator = next_lane();
     info.generator = describe(*lanes.generator);
-    if (verifier) {
-        lanes.verifier = lane(std::move(verifier), cells[1]);
+    if (options.verifier) {
+        lanes.verifier = next_lane();
         lanes.reading = make_reading(options, *lanes.verifier->model);
         info.verifier = describe(*lanes.verifier);
         info.verifier->reading = lanes.reading.kind == Reading::Kind::tag ? "tag" : "likelihood";
+    }
+    if (options.draft) {
+        lanes.draft = next_lane();
+        lanes.drafting = options.drafting;
+        info.draft = describe(*lanes.draft);
     }
     return lanes;
 }

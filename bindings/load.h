@@ -29,6 +29,8 @@ struct EngineOptions {
     std::string tag;
     std::string positive;
     std::string negative;
+    std::optional<ModelOptions> draft;
+    DraftOptions drafting;
     ContextOptions context;
     int32_t kv_mib = 0;  // of all caches together; 0: each has context.cells
 };
@@ -47,6 +49,7 @@ struct ModelInfo {
 struct LoadedInfo {
     ModelInfo generator;
     std::optional<ModelInfo> verifier;
+    std::optional<ModelInfo> draft;
 };
 
 EngineOptions read_options(const Napi::Object & options);

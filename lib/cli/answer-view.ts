@@ -92,6 +92,10 @@ export function costView({ strategy, decision, seed, ledger }: Answer, { columns
         `${grouped(ledger.verifierKvCellsPeak)} KV cells`,
     ]);
   }
+  if (ledger.draftTokens > 0) {
+    const guesses = `${grouped(ledger.speculatedKept)} of ${grouped(ledger.speculatedTokens)} guesses kept`;
+    rows.push(["draft", `${grouped(ledger.draftTokens)} tokens, ${guesses}`]);
+  }
   rows.push(
     [
       "tree",

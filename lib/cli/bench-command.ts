@@ -56,7 +56,8 @@ What is measured, for each number of branches, in every round:
   tokens/s     of all branches together, while they take their steps
 Tokens are drawn from the whole vocabulary alike, so that any model writes as
 much as it is asked to; what a token costs does not depend on what it says,
-unless the model is a mixture of experts.
+unless the model is a mixture of experts, or --draft has to guess it: that is
+better measured on questions of your own.
 
 --json, --csv: the same fields, units in their names (Ms, Mib, Tokens, Bytes):
   branches, tokensPerSecond {median, least, most} over the rounds,

@@ -34,6 +34,7 @@ export interface ModelFlags {
   readonly generator?: string;
   /** False: --no-verifier. */
   readonly verifier?: string | false;
+  readonly draft?: string;
   readonly kvCells?: number;
   readonly kvMib?: number;
   readonly kvType?: "f16" | "q8_0";
@@ -113,6 +114,11 @@ export function addModelFlags(command: Command): Command {
     .option("--generator <file.gguf>", "writes the steps (default: the embedded model)", fileName)
     .option("--verifier <file.gguf>", "scores them (default: the embedded one with the embedded generator)", fileName)
     .option("--no-verifier", "load none: majority needs none")
+    .option(
+      "--draft <file.gguf>",
+      "a smaller model of the same vocabulary, for speed where few texts are written",
+      fileName,
+    )
     .option("--kv-cells <count>", "size of each model's cache (default: 16384)", wholeNumber(64, 1 << 20))
     .option(
       "--kv-mib <count>",
@@ -145,7 +151,7 @@ export function engineOptions(
   flags: ModelFlags,
   strategy: StrategyName | undefined,
 ): NonNullable<Parameters<typeof Engine.load>[0]> {
-  const { verifier, kvCells, kvMib, kvType, threads, gpuLayers, policy, forcePolicy } = flags;
+  const { verifier, draft, kvCells, kvMib, kvType, threads, gpuLayers, policy, forcePolicy } = flags;
   if (strategy !== undefined && strategy !== "majority" && !hasVerifier(flags)) {
     const mend = verifier === false ? "leave --no-verifier out" : "name one with --verifier FILE.gguf";
     throw new ThinkTreeError("NO_VERIFIER", `${strategy} needs a verifier: ${mend}, or use --strategy majority`);
@@ -154,6 +160,7 @@ export function engineOptions(
   const wanted = verifier === false || (verifier === undefined && strategy === "majority") ? null : verifier;
   return {
     ...modelsOf(flags.generator, wanted, gpuLayers),
+    ...(draft !== undefined && { draft: gpuLayers === undefined ? draft : { path: draft, gpuLayers } }),
     ...(kvCells !== undefined && { kvCells }),
     ...(kvMib !== undefined && { kvMib }),
     ...(kvType !== undefined && { kvType }),

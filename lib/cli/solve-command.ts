@@ -60,7 +60,8 @@ What is printed:
     ledger      {promptTokens, generatedTokens, coalescedTokens,
                  verifierPromptTokens, verifierTokens, recomputedTokens,
                  kvCellsPeak, verifierKvCellsPeak, treeTokensPeak,
-                 milliseconds, flops}
+                 speculatedTokens, speculatedKept, draftTokens, milliseconds,
+                 flops}
 
 Ctrl-C stops the search with the best answer so far; a second one just ends.
 

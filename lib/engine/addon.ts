@@ -28,8 +28,14 @@ export interface Ledger {
   readonly verifierKvCellsPeak: number;
   /** Distinct live tokens of the generator's tree at peak, the prompt's included. */
   readonly treeTokensPeak: number;
+  /** Decoded by the generator before it was known whether they would be written: the draft model's guesses. */
+  readonly speculatedTokens: number;
+  /** Those of them that were written. The others are in no count but this, `flops` and `kvCellsPeak`. */
+  readonly speculatedKept: number;
+  /** Decoded by the draft model, its reading of the prompt included. */
+  readonly draftTokens: number;
   readonly milliseconds: number;
-  /** 2 x parameters x decoded tokens, both models (Snell et al. 2024, sec. 7). */
+  /** 2 x parameters x decoded tokens, all models, wrong guesses included (Snell et al. 2024, sec. 7). */
   readonly flops: number;
 }
 
@@ -43,13 +49,18 @@ export interface EngineStats {
   /** Forking, leasing, parking, filling batches. */
   readonly planMs: number;
   readonly verifyMs: number;
+  /** The draft model's guessing. */
+  readonly draftMs: number;
   readonly idleMs: number;
   readonly decodes: number;
   readonly decodedTokens: number;
   readonly verifierDecodes: number;
   readonly verifierTokens: number;
+  readonly draftDecodes: number;
+  readonly draftTokens: number;
   readonly kvCells: number;
   readonly verifierKvCells: number;
+  readonly draftKvCells: number;
   readonly leases: number;
   readonly searches: number;
   /** Models (0 to 2) whose branches are computed against their own paths alone; others take llama.cpp's own attention. */
@@ -95,6 +106,7 @@ export interface ModelInfo {
 export interface LoadedModels {
   readonly generator: ModelInfo;
   readonly verifier?: ModelInfo;
+  readonly draft?: ModelInfo;
 }
 
 export type NativeEvent =

@@ -25,6 +25,7 @@ const fakeModel = z.strictObject({
     throwEvery: count.optional(),
     poisonToken: count.optional(),
     nanAfterToken: count.optional(),
+    strayEvery: count.optional(),
   }),
 });
 
@@ -45,13 +46,24 @@ const reading = z
   })
   .partial();
 
+const drafting = z
+  .strictObject({
+    /** Tokens guessed at a time at most, 1 to 16; default 4. */
+    tokens: count.max(16),
+    /** Texts being written at once up to which guessing is worth it; default 4. */
+    branches: count.max(256),
+  })
+  .partial();
+
 const generator = z.union([z.string().min(1), modelFile, fakeModel]);
 const verifier = z.union([z.string().min(1), modelFile.extend(reading.shape), fakeModel.extend(reading.shape)]);
+const draft = z.union([z.string().min(1), modelFile.extend(drafting.shape), fakeModel.extend(drafting.shape)]);
 
 const schema = z
   .strictObject({
     generator: generator.optional(),
     verifier: verifier.nullable().optional(),
+    draft: draft.optional(),
     kvCells: count
       .min(64)
       .max(1 << 20)
@@ -71,6 +83,12 @@ export interface EngineOptions {
   readonly generator?: string | z.infer<typeof modelFile> | z.infer<typeof fakeModel>;
   /** A GGUF file and how it is read; null: none. Default: the embedded verifier with the embedded generator, else none. */
   readonly verifier?: z.infer<typeof verifier> | null;
+  /**
+   * A smaller GGUF file of the generator's own vocabulary, which guesses what the generator will draw while few texts are
+   * written, so that a decode may give several tokens. Texts and scores are the same with it and without. A search with a
+   * budget of floating-point operations does not use it. Default: none.
+   */
+  readonly draft?: z.infer<typeof draft> | undefined;
   /** KV cells of each model's cache, 64 to 1,048,576; default 16384. More searches fit; attention pays for those in use. */
   readonly kvCells?: number;
   /**
@@ -92,6 +110,7 @@ const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}.g
 interface ResolvedOptions {
   readonly generator: object;
   readonly verifier: object | undefined;
+  readonly draft: object | undefined;
 }
 
 /** Where the models lie; null: a fake one. */
@@ -107,16 +126,17 @@ export function modelFiles({ generator, verifier }: ResolvedOptions): ModelFiles
 
 /** @throws {ThinkTreeError} INVALID_OPTION */
 export function resolveOptions(options: EngineOptions): ResolvedOptions {
-  const { generator, verifier, ...rest } = parseOptions(schema, options);
+  const { generator, verifier, draft, ...rest } = parseOptions(schema, options);
   const defaultVerifier = generator === undefined ? embedded("tiny-strong") : null;
   return {
     ...rest,
     generator: flatten(generator ?? embedded("tiny-generator"))!,
     verifier: flatten(verifier === undefined ? defaultVerifier : verifier),
+    draft: flatten(draft ?? null),
   };
 }
 
-function flatten(model: z.infer<typeof verifier> | null): object | undefined {
+function flatten(model: z.infer<typeof verifier> | z.infer<typeof draft> | null): object | undefined {
   if (model === null) return undefined;
   if (typeof model === "string") return { path: model };
   if (!("fake" in model)) return model;

@@ -95,4 +95,5 @@ const noCost: Ledger = {
     recomputedTokens: 0,
   },
   ...{ kvCellsPeak: 0, verifierKvCellsPeak: 0, treeTokensPeak: 0, milliseconds: 0, flops: 0 },
+  ...{ speculatedTokens: 0, speculatedKept: 0, draftTokens: 0 },
 };

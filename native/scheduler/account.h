@@ -12,10 +12,12 @@ struct Account {
     struct Decoded {
         int64_t generator = 0;
         int64_t verifier = 0;
+        int64_t draft = 0;
 
         Decoded & operator+=(const Decoded & more) {
             generator += more.generator;
             verifier += more.verifier;
+            draft += more.draft;
             return *this;
         }
     };
@@ -25,6 +27,7 @@ struct Account {
     // Operations on one token: 2 x parameters (Snell et al. 2024, section 7).
     double generator_token_flops = 0;
     double verifier_token_flops = 0;
+    double draft_token_flops = 0;
 
     int64_t generated = 0;
     Decoded by_closed;  // by searches that are no longer open
@@ -37,14 +40,15 @@ struct Account {
     bool out_of_tokens() const { return token_budget >= 0 && generated >= token_budget; }
     double flops(const Decoded & tokens) const {
         return generator_token_flops * static_cast<double>(tokens.generator) +
-               verifier_token_flops * static_cast<double>(tokens.verifier);
+               verifier_token_flops * static_cast<double>(tokens.verifier) +
+               draft_token_flops * static_cast<double>(tokens.draft);
     }
     // Whether so many tokens more would still be within the budget.
     bool affords(int64_t generator_more, int64_t verifier_more) const {
         if (flops_budget < 0) return true;
         Decoded all = spent;
         all += committed;
-        all += {generator_more, verifier_more};
+        all += {generator_more, verifier_more, 0};
         return flops(all) <= flops_budget;
     }
 };

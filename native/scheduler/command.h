@@ -133,9 +133,12 @@ struct Ledger {
     int64_t recomputed_tokens = 0;       // by either, after parking
     int64_t kv_cells_peak = 0;           // the generator's cache
     int64_t verifier_kv_cells_peak = 0;
-    int64_t tree_tokens_peak = 0;  // distinct live tokens of the generator's tree, prompt included
+    int64_t tree_tokens_peak = 0;   // distinct live tokens of the generator's tree, prompt included
+    int64_t speculated_tokens = 0;  // decoded by the generator before it was known whether they would be written
+    int64_t speculated_kept = 0;    // those of them that were
+    int64_t draft_tokens = 0;       // decoded by the draft model, all it does
     double milliseconds = 0;
-    double flops = 0;  // 2 x parameters x decoded tokens, both models (Snell et al. 2024, section 7)
+    double flops = 0;  // 2 x parameters x decoded tokens, all models (Snell et al. 2024, section 7)
 };
 
 constexpr double unscored = std::numeric_limits<double>::quiet_NaN();
@@ -158,13 +161,17 @@ struct EngineStats {
     double sample_ms = 0;   // what the branches do with their draws
     double plan_ms = 0;     // forking, leasing, parking, filling batches
     double verify_ms = 0;
+    double draft_ms = 0;  // guessing what will be drawn
     double idle_ms = 0;
     int64_t decodes = 0;
     int64_t decoded_tokens = 0;
     int64_t verifier_decodes = 0;
     int64_t verifier_tokens = 0;
+    int64_t draft_decodes = 0;
+    int64_t draft_tokens = 0;
     int64_t kv_cells = 0;
     int64_t verifier_kv_cells = 0;
+    int64_t draft_kv_cells = 0;
     int64_t leases = 0;
     int64_t searches = 0;
     int64_t branches = 0;

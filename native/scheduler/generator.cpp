@@ -5,8 +5,6 @@
 #include <limits>
 #include <string_view>
 
-#include "base/counter_rng.h"
-
 namespace thinktree {
 
 namespace {
@@ -29,7 +27,8 @@ uint64_t oldest(const auto & writers) {
 
 }  // namespace
 
-Generator::Generator(std::unique_ptr<Lane> lane, Events events) : lane_(std::move(lane)), events_(std::move(events)) {}
+Generator::Generator(std::unique_ptr<Lane> lane, std::unique_ptr<Drafter> drafter, Events events)
+    : lane_(std::move(lane)), drafter_(std::move(drafter)), events_(std::move(events)) {}
 
 std::shared_ptr<Step> Generator::open(Search & search, const std::string & prompt) {
     std::vector<Token> tokens = lane_->model->tokenize(prompt, TextKind::prompt);
@@ -165,9 +164,10 @@ void Generator::turn(EngineStats & stats) {
     if (jobs_.empty()) return;
     const auto begun = Clock::now();
     plan();
-    ask();
+    stats.plan_ms += milliseconds(Clock::now() - begun);
+    draft(stats);
     const auto planned = Clock::now();
-    stats.plan_ms += milliseconds(planned - begun);
+    ask();
 
     const size_t rows = lane_->batch().rows.size();
     if (rows > 0) {
@@ -176,6 +176,7 @@ void Generator::turn(EngineStats & stats) {
         ++stats.decodes;
         for (const auto & job : jobs_) {
             if (!job->planned) continue;
+            if (status != DecodeStatus::ok) job->draft = {};
             if (status == DecodeStatus::ok) {
                 const Node & end = lane_->forest[end_of(*job)];
                 if (!job->suspect || end.computed < end.size()) continue;
@@ -242,63 +243,13 @@ void Generator::plan(uint32_t owed, const Job * alone) {
     }
 }
 
-// Each writer draws from the row after what it has written: here from those that come with this batch.
-void Generator::ask() {
-    std::vector<Ask> & asks = lane_->asks();
-    for (const auto & job : jobs_) {
-        const Node & end = lane_->forest[end_of(*job)];
-        job->first_ask = asks.size();
-        if (!job->done && end.kept_row.empty() && end.row >= 0) ask(*job, asks);
-    }
-}
-
-void Generator::ask(const Job & job, std::vector<Ask> & asks) const {
-    const Node & end = lane_->forest[end_of(job)];
-    for (const Writer & writer : job.writers) {
-        asks.push_back(
-            {end.row, Draw{writer.sampler, uniform_at(writer.branch->key, static_cast<uint32_t>(end.end()))}});
-    }
-}
-
-void Generator::take_draws() {
-    struct Ready {
-        Job * job;
-        std::shared_ptr<Step> at;  // the step whose end branches may come back to; null inside a step
-        std::span<const float> kept_row;
-    };
-    std::vector<Ready> ready;
-    for (const auto & job : jobs_) {
-        const Node & end = lane_->forest[end_of(*job)];
-        if (job->done || (end.kept_row.empty() && end.row < 0)) continue;
-        ready.push_back({job.get(), job->growing ? nullptr : job->step(), end.kept_row});
-    }
-    for (const auto & [job, at, kept_row] : ready) {
-        apply(*job, kept_row.empty() ? lane_->answers().subspan(job->first_ask, job->writers.size())
-                                     : drawn_from(kept_row, *job));
-    }
-    // Cursors that stay where a row was computed will want it when they go on.
-    for (const Ready & r : ready) {
-        if (r.at && r.at->place->cursors > 0) lane_->keep_row(r.at->place->node.id());
-    }
-}
-
-std::span<const Answer> Generator::drawn_from(std::span<const float> kept_row, const Job & job) {
-    asks_.clear();
-    ask(job, asks_);
-    answers_.resize(asks_.size());
-    answer(asks_, kept_row, sampler_, answers_);
-    return answers_;
-}
-
-// Every writer goes its way: those that have drawn the same token stay together, and that token counts once.
-void Generator::apply(Job & job, std::span<const Answer> drawn) {
+// Every writer goes its way: those that have drawn the same token stay together, and that token counts once. Returns
+// the job that has drawn what its draft began with, if one has: it can draw from the draft's next row.
+Generator::Job * Generator::apply(Job & job, std::span<const Answer> drawn) {
     lane_->served(job.age);
-    Search & search = job.search();
-    if (search.out_of_tokens()) return finish(job, FinishReason::budget);
-    if (drawn.front().token < 0) {
-        return fail(job, ErrorCode::bad_logits, "the model's logits are not finite: its weights are broken");
-    }
-    if (at_length_limit(*job.writers.front().branch, end_of(job))) return finish(job, FinishReason::length);
+    if (ends_here(job, drawn.front())) return nullptr;
+    const auto is_guessed = [&](const Answer & answer) { return answer.token == job.draft->tokens.front(); };
+    if (job.draft && std::none_of(drawn.begin(), drawn.end(), is_guessed)) job.draft = {};
 
     struct Way {
         Answer drawn;
@@ -316,6 +267,7 @@ void Generator::apply(Job & job, std::span<const Answer> drawn) {
         Way & way = same != ways.end() ? *same : ways.emplace_back(Way{drawn[i], {}});
         way.writers.push_back(std::move(writer));
     }
+    Search & search = job.search();
     // A step to be scored is paid for while it is written; where the text parts, every further part pays for its own.
     const int64_t again = search.account->flops_budget < 0 ? 0 : events_.tokens_to_score(job.text, written(job)) + 1;
     bool paid = false;
@@ -335,18 +287,38 @@ void Generator::apply(Job & job, std::span<const Answer> drawn) {
         std::move(way.writers.begin(), way.writers.end(), std::back_inserter(stopped));
         return true;
     });
-    std::vector<Job *> jobs;
+    std::vector<Job *> jobs{&job};
     for (size_t i = 1; i < ways.size(); ++i) jobs.push_back(&part(job, std::move(ways[i].writers)));
     if (!stopped.empty()) finish(part(job, std::move(stopped)), FinishReason::budget);  // all in one step
     if (ways.empty()) {
         job.writers.clear();
         job.done = true;
-        return;
+        return nullptr;
     }
     job.writers = std::move(ways.front().writers);
     job.age = oldest(job.writers);
-    write(job, ways.front().drawn);
-    for (size_t i = 1; i < ways.size(); ++i) write(*jobs[i - 1], ways[i].drawn);
+    Job * follows = nullptr;
+    NodeRef draft = std::move(job.draft);
+    for (size_t i = 0; i < ways.size(); ++i) {
+        if (draft && draft->tokens.front() == ways[i].drawn.token) follows = jobs[i];
+        write(*jobs[i], ways[i].drawn, draft);
+    }
+    if (draft) job.draft = std::move(draft);  // nobody's: who had drawn it was stopped
+    return follows;
+}
+
+// Completes what may not go on from here, whatever it has drawn.
+bool Generator::ends_here(Job & job, const Answer & drawn) {
+    if (job.search().out_of_tokens()) {
+        finish(job, FinishReason::budget);
+    } else if (drawn.token < 0) {
+        fail(job, ErrorCode::bad_logits, "the model's logits are not finite: its weights are broken");
+    } else if (at_length_limit(*job.writers.front().branch, end_of(job))) {
+        finish(job, FinishReason::length);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 // Another job that has written the same, for some of its writers.
@@ -363,13 +335,15 @@ Generator::Job & Generator::part(Job & job, std::vector<Writer> writers) {
     return other;
 }
 
-void Generator::write(Job & job, const Answer & drawn) {
+// What the job has drawn is its text's next token. A draft that begins with it is the job's own from now on.
+void Generator::write(Job & job, const Answer & drawn, NodeRef & draft) {
     ++job.tokens;
     job.log_probability += static_cast<double>(drawn.value);
     if (lane_->model->is_end(drawn.token)) return finish(job, FinishReason::end);
 
     TokenForest & forest = lane_->forest;
-    if (job.growing && job.growing->refs == 1) {
+    const uint32_t drafts = draft ? 1 : 0;
+    if (job.growing && job.growing->refs == 1 + drafts) {
         forest.append(job.growing.id(), drawn.token);
     } else if (job.growing) {  // others have written the same so far, or have ended there
         job.growing->want_last = false;
@@ -379,6 +353,11 @@ void Generator::write(Job & job, const Answer & drawn) {
         job.growing = NodeRef(forest, forest.add_child(place.node.id(), {drawn.token}));
         place.writing += static_cast<int32_t>(job.writers.size());
         for (size_t i = 0; i < job.writers.size(); ++i) leave(place);
+    }
+    if (draft && draft->tokens.front() == drawn.token) {
+        lane_->adopt(job.growing.id(), draft.id());
+        if (draft->tokens.empty()) draft = {};
+        job.draft = std::move(draft);
     }
     job.text += lane_->model->piece(drawn.token);
 
@@ -417,6 +396,7 @@ void Generator::end_step(Job & job) {
     step->cut = job.cut;
     step->solution_start = above->solution_start;
     ++above->unscored_children;
+    if (drafter_) drafter_->end_step(job.copy, *step);
     bool score = false;
     for (Writer & writer : job.writers) {
         stop_writing(*above->place);
@@ -431,6 +411,7 @@ void Generator::end_step(Job & job) {
 }
 
 void Generator::finish(Job & job, FinishReason reason) {
+    job.draft = {};
     if (job.growing) end_step(job);
     for (Writer & writer : job.writers) complete(writer, reason);
     job.done = true;
@@ -449,6 +430,7 @@ void Generator::complete(Writer & writer, FinishReason reason) {
 }
 
 void Generator::fail(Job & job, ErrorCode error, const std::string & message) {
+    job.draft = {};
     for (Writer & writer : job.writers) fail(job, writer, error, message);
     job.done = true;
 }

@@ -1,6 +1,8 @@
 // Owns: the branches that are being extended: one batch a turn for all of them, its draws, and where steps end.
-// Branches that draw the same tokens from the same place write one text, decoded once. Must not know: the queue,
-// verifiers. Thread: the scheduler thread.
+// Branches that draw the same tokens from the same place write one text, decoded once. Where few texts are written,
+// each may have a draft, decoded with its last token: a branch draws from every row of it as long as what it draws is
+// what was guessed. A draft changes how many tokens a decode gives, and nothing else. Must not know: the queue,
+// verifiers, how drafts are made. Thread: the scheduler thread.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include "sampling/sampler.h"
+#include "scheduler/drafter.h"
 #include "scheduler/lane.h"
 #include "scheduler/search.h"
 
@@ -23,7 +26,8 @@ public:
         std::function<int64_t(const std::string &, uint32_t)> tokens_to_score;
     };
 
-    Generator(std::unique_ptr<Lane> lane, Events events);
+    // `drafter`: null for none.
+    Generator(std::unique_ptr<Lane> lane, std::unique_ptr<Drafter> drafter, Events events);
 
     // The empty solution of a new search. Throws Error (empty_prompt, context_exceeded).
     std::shared_ptr<Step> open(Search & search, const std::string & prompt);
@@ -42,10 +46,11 @@ public:
     void fail(ErrorCode error, const std::string & message, const std::function<bool(const Branch &)> & which);
 
     bool has_work() const { return !jobs_.empty(); }
-    // One batch: plan, ask, decode, take what was drawn, end steps.
+    // One batch: plan, draft, ask, decode, take what was drawn, end steps.
     void turn(EngineStats & stats);
 
     Lane & lane() { return *lane_; }
+    const Drafter * drafter() const { return drafter_.get(); }
 
 private:
     // A branch that is being extended.
@@ -63,6 +68,7 @@ private:
         // so that looking costs a survivor nothing.
         bool peeking = false;
         bool done = false;
+        size_t asked = 0;  // its place among the writers when the draws of this turn were asked for
     };
 
     // One text in the making and its writers: the branches that have drawn all of it alike. It is decoded once for all
@@ -71,11 +77,13 @@ private:
         std::vector<Writer> writers;
         uint64_t age = 0;  // the oldest's of those that began this part of it
         NodeRef growing;   // where the step being written ends by now; none at a step's beginning
+        NodeRef draft;     // what may follow, in this turn's batch
+        Drafter::Copy copy = {};
         std::string text = {};
         bool cut = false;  // a stop string ended it: the text is shorter than the tokens
         uint32_t tokens = 0;
         double log_probability = 0;
-        size_t first_ask = 0;  // of its writers' draws from a row of the batch
+        size_t first_ask = 0;  // of its writers' draws from rows of the batch, row by row
         bool planned = false;
         bool suspect = false;  // was in a batch that failed: runs alone until cleared
         bool done = false;
@@ -94,13 +102,18 @@ private:
     static void stop_writing(Step & step);
     void plan();
     void plan(uint32_t owed, const Job * alone);
+    void draft(EngineStats & stats);
+    uint32_t draftable(const Job & job) const;
+    void drop_draft(Job & job);
     void ask();
     void ask(const Job & job, std::vector<Ask> & asks) const;
     void take_draws();
+    void take_draws(Job & job, std::vector<std::shared_ptr<Step>> & stood_at);
     std::span<const Answer> drawn_from(std::span<const float> kept_row, const Job & job);
-    void apply(Job & job, std::span<const Answer> drawn);
+    Job * apply(Job & job, std::span<const Answer> drawn);
+    bool ends_here(Job & job, const Answer & drawn);
     Job & part(Job & job, std::vector<Writer> writers);
-    void write(Job & job, const Answer & drawn);
+    void write(Job & job, const Answer & drawn, NodeRef & draft);
     void end_step(Job & job);
     void finish(Job & job, FinishReason reason);
     void complete(Writer & writer, FinishReason reason);
@@ -109,6 +122,7 @@ private:
     void drop_done();
 
     std::unique_ptr<Lane> lane_;
+    std::unique_ptr<Drafter> drafter_;
     Events events_;
     // For rows that were kept from earlier decodes.
     Sampler sampler_;

@@ -50,6 +50,13 @@ void Lane::keep_row(NodeId id) {
     if (row != nullptr) node.kept_row.assign(row, row + model->n_vocab());
 }
 
+void Lane::adopt(NodeId node, NodeId draft) {
+    const int32_t row = forest[draft].row - static_cast<int32_t>(forest[draft].size()) + 1;
+    forest.adopt(node, draft);
+    forest[node].row = row;
+    batch_.outputs[static_cast<size_t>(row)].node = node;
+}
+
 uint32_t Lane::owed(NodeId id) const {
     uint32_t tokens = 0;
     for (; id != no_node && forest[id].computed < forest[id].size(); id = forest[id].parent) {

@@ -37,6 +37,8 @@ public:
     const float * row_after(NodeId node);
     // Keeps the logits after the node's last token beyond the next decode.
     void keep_row(NodeId node);
+    // As TokenForest::adopt, after the decode that the whole draft was in, each row an output: the logits go over too.
+    void adopt(NodeId node, NodeId draft);
 
     // Tokens that `node` and its ancestors still owe.
     uint32_t owed(NodeId node) const;

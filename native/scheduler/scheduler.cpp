@@ -50,8 +50,9 @@ void Scheduler::run(const Load & load) {
     try {
         Lanes lanes = load([this] { return should_abort(); });
         const Model & model = *lanes.generator->model;
+        auto drafter = lanes.draft ? std::make_unique<Drafter>(std::move(lanes.draft), lanes.drafting, model) : nullptr;
         generator_ = std::make_unique<Generator>(
-            std::move(lanes.generator),
+            std::move(lanes.generator), std::move(drafter),
             Generator::Events{[this](Completion completion) { completions_.push_back(std::move(completion)); },
                               [this](const std::shared_ptr<Step> & step) { verifier_->score(step); },
                               [this](const std::string & text, uint32_t tokens) {
@@ -155,6 +156,10 @@ void Scheduler::report() {
         running_stats_.verifier_kv_cells = verifier_ ? verifier_->lane().forest.cells_used() : 0;
         running_stats_.leases =
             generator_->lane().forest.leases_held() + (verifier_ ? verifier_->lane().forest.leases_held() : 0);
+        if (const Drafter * drafter = generator_->drafter()) {
+            running_stats_.draft_kv_cells = drafter->lane().forest.cells_used();
+            running_stats_.leases += drafter->lane().forest.leases_held();
+        }
         running_stats_.searches = static_cast<int64_t>(searches_.size());
         running_stats_.branches = static_cast<int64_t>(branches_.size());
         running_stats_.tree_attention = generator_->lane().context->limits().tree_attention ? 1 : 0;
@@ -332,6 +337,7 @@ std::shared_ptr<Account> Scheduler::account_of(const OpenSearch & command) {
     const auto token_flops = [](const Lane & lane) { return 2.0 * static_cast<double>(lane.model->n_params()); };
     account->generator_token_flops = token_flops(generator_->lane());
     account->verifier_token_flops = verifier_ ? token_flops(verifier_->lane()) : 0;
+    account->draft_token_flops = generator_->drafter() ? token_flops(generator_->drafter()->lane()) : 0;
     return account;
 }
 
@@ -422,6 +428,9 @@ Ledger Scheduler::ledger(const Search & search) const {
     ledger.kv_cells_peak = g.cells_peak;
     ledger.verifier_kv_cells_peak = v.cells_peak;
     ledger.tree_tokens_peak = g.live_peak;
+    ledger.speculated_tokens = g.speculated;
+    ledger.speculated_kept = g.adopted;
+    ledger.draft_tokens = search.draft_usage.all_decoded();
     ledger.milliseconds = milliseconds(Clock::now() - search.opened);
     ledger.flops = search.account->flops(search.decoded());
     return ledger;

@@ -25,6 +25,8 @@ struct Lanes {
     std::unique_ptr<Lane> generator;
     std::unique_ptr<Lane> verifier;  // null: nothing can be scored
     Reading reading;
+    std::unique_ptr<Lane> draft;  // null: no draft model
+    DraftOptions drafting = {};
 };
 
 class Scheduler {

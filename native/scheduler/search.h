@@ -35,6 +35,7 @@ struct Search {
     int64_t coalesced = 0;
     TreeUsage generator_usage;
     TreeUsage verifier_usage;
+    TreeUsage draft_usage;
     bool out_of_flops = false;  // the account did not pay for what a branch owed
     std::weak_ptr<struct Step> root;
     bool conditioned = false;  // more solutions than those below the root may begin where the verifier's prompt ends
@@ -45,7 +46,9 @@ struct Search {
     bool affords(int64_t generator_more, int64_t verifier_more) const {
         return account->affords(generator_more, verifier_more);
     }
-    Account::Decoded decoded() const { return {generator_usage.all_decoded(), verifier_usage.all_decoded()}; }
+    Account::Decoded decoded() const {
+        return {generator_usage.all_decoded(), verifier_usage.all_decoded(), draft_usage.all_decoded()};
+    }
 };
 
 struct Step {
@@ -55,6 +58,7 @@ struct Step {
     bool cut = false;       // its tokens say more than its text: a stop string
     NodeRef node;           // where its tokens end in the generator's forest; none: a context without tokens
     NodeRef verifier_node;  // in the verifier's, once its scoring has begun; none: likewise, or it is not to see it
+    NodeRef draft_node;     // in the draft model's, once something below it is drafted; none: likewise
     // After whose tokens the next step's come, in each forest: itself, unless it has no tokens of its own there.
     Step * place = this;
     Step * verifier_place = this;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "backend/vocabulary.h"
 #include "sampling/sampler.h"
 
 namespace thinktree {
@@ -14,15 +15,6 @@ namespace {
 // batches of 256 rows cost a fifth less a row than those of 32.
 constexpr uint32_t worthwhile_tokens = 256;
 constexpr int32_t longest_wait = 16;
-
-bool same_vocabulary(const Model & a, const Model & b) {
-    if (&a == &b) return true;
-    if (a.n_vocab() != b.n_vocab()) return false;
-    for (Token token = 0; token < a.n_vocab(); ++token) {
-        if (a.piece(token) != b.piece(token)) return false;
-    }
-    return true;
-}
 
 // The step after whose tokens these come in the verifier's tree.
 Step & above(const Step & step) { return *step.parent->verifier_place; }

@@ -15,7 +15,7 @@ TokenForest::TokenForest(Context & context)
 
 NodeId TokenForest::allocate(Node node) {
     node.refs = 1;
-    node.usage->live += static_cast<int64_t>(node.tokens.size());
+    if (!node.draft) node.usage->live += static_cast<int64_t>(node.tokens.size());
     node.usage->live_peak = std::max(node.usage->live_peak, node.usage->live);
     if (free_nodes_.empty()) {
         nodes_.push_back(std::move(node));
@@ -35,22 +35,52 @@ NodeId TokenForest::add_root(std::vector<Token> tokens, TreeUsage & usage) {
     return allocate(std::move(node));
 }
 
-NodeId TokenForest::add_child(NodeId parent, std::vector<Token> tokens, bool given) {
+Node TokenForest::below(NodeId parent, std::vector<Token> tokens) {
     Node node;
     node.parent = parent;
     node.start = nodes_[parent].end();
     node.tokens = std::move(tokens);
     node.usage = nodes_[parent].usage;
-    node.given = given;
     ++nodes_[parent].refs;
+    return node;
+}
+
+NodeId TokenForest::add_child(NodeId parent, std::vector<Token> tokens, bool given) {
+    Node node = below(parent, std::move(tokens));
+    node.given = given;
     return allocate(std::move(node));
+}
+
+NodeId TokenForest::add_draft(NodeId parent, std::vector<Token> tokens) {
+    Node node = below(parent, std::move(tokens));
+    node.draft = true;
+    return allocate(std::move(node));
+}
+
+void TokenForest::adopt(NodeId id, NodeId draft_id) {
+    Node & node = nodes_[id];
+    Node & draft = nodes_[draft_id];
+    if (draft.computed == 0) vacate(draft_id);
+    if (draft.parent != id) {
+        --nodes_[draft.parent].refs;  // `node` has one of its own there
+        draft.parent = id;
+        ++node.refs;
+        node.leases = draft.leases;
+    }
+    draft.tokens.erase(draft.tokens.begin());
+    ++draft.start;
+    if (draft.computed == 0) return;
+    --draft.computed;
+    ++node.computed;
+    node.ever_computed = std::max(node.ever_computed, node.computed);
+    ++node.usage->adopted;
 }
 
 void TokenForest::append(NodeId id, Token token) {
     Node & node = nodes_[id];
     node.tokens.push_back(token);
     node.row = -1;
-    node.usage->live_peak = std::max(node.usage->live_peak, ++node.usage->live);
+    if (!node.draft) node.usage->live_peak = std::max(node.usage->live_peak, ++node.usage->live);
 }
 
 void TokenForest::release(NodeId id) {
@@ -62,23 +92,16 @@ void TokenForest::release(NodeId id) {
 }
 
 void TokenForest::destroy(NodeId id) {
+    vacate(id);
     Node & node = nodes_[id];
-    if (node.lease != no_seq) {
-        const SeqId seq = node.lease;
-        const bool last_cover = node.parent != no_node && nodes_[node.parent].leases.is_only(seq);
-        if (last_cover) {
-            retreat(seq, node.parent);
-        } else {
-            park(seq);
-        }
-    }
-    node.usage->live -= static_cast<int64_t>(node.tokens.size());
+    if (!node.draft) node.usage->live -= static_cast<int64_t>(node.tokens.size());
     node = Node{};
     free_nodes_.push_back(id);
 }
 
 std::vector<Token> TokenForest::path(NodeId above, NodeId node) const {
-    std::vector<Token> tokens(static_cast<size_t>(nodes_[node].end() - nodes_[above].end()));
+    const Pos begin = above == no_node ? 0 : nodes_[above].end();
+    std::vector<Token> tokens(static_cast<size_t>(nodes_[node].end() - begin));
     auto end = tokens.end();
     for (; node != above; node = nodes_[node].parent) {
         end -= static_cast<std::ptrdiff_t>(nodes_[node].tokens.size());
@@ -112,14 +135,27 @@ bool TokenForest::is_ancestor(NodeId ancestor, NodeId node) const {
     return node == ancestor;
 }
 
+// The lease that ends at `id` goes back to the parent if nothing else covers that, claim and all: an operation that is
+// over has settled it.
+void TokenForest::vacate(NodeId id) {
+    const SeqId seq = nodes_[id].lease;
+    if (seq == no_seq) return;
+    const NodeId parent = nodes_[id].parent;
+    if (parent != no_node && nodes_[parent].leases.is_only(seq)) {
+        retreat(seq, parent);
+    } else {
+        park(seq);
+    }
+}
+
 // Moves a lease up its own path; the cells below are given back.
 void TokenForest::retreat(SeqId seq, NodeId to) {
     Lease & lease = leases_[static_cast<size_t>(seq)];
     nodes_[lease.node].lease = no_seq;
     uncover(lease.node, to, seq);
-    context_.seq_remove(seq, nodes_[to].end());
+    // Not its end: a token that is drawn but not decoded may stand there.
+    context_.seq_remove(seq, nodes_[to].start + static_cast<Pos>(nodes_[to].computed));
     lease.node = to;
-    lease.claim = idle;
     nodes_[to].lease = seq;
 }
 
@@ -170,6 +206,7 @@ void TokenForest::evict(SeqId seq, NodeId node) {
     while (shared != no_node && !nodes_[shared].leases.contains(seq)) shared = nodes_[shared].parent;
     if (shared != no_node && nodes_[shared].leases.is_only(seq)) {
         retreat(seq, shared);
+        leases_[static_cast<size_t>(seq)].claim = idle;
     } else {
         park(seq);
     }
@@ -213,13 +250,20 @@ int TokenForest::leases_held() const { return static_cast<int>(leases_.size() - 
 
 // How many of `wanted` tokens there is room for, after taking cells from idle and younger leases.
 uint32_t TokenForest::make_room(NodeId node, uint32_t wanted, uint64_t age, const Batch & batch) {
-    const auto room = [&] {
-        return static_cast<int64_t>(context_.limits().cells) - cells_used_ - static_cast<int64_t>(batch.rows.size());
-    };
-    while (room() < wanted) {
+    while (free_cells(batch) < wanted) {
         if (!make_way(node, age)) break;
     }
-    return static_cast<uint32_t>(std::clamp<int64_t>(room(), 0, wanted));
+    return static_cast<uint32_t>(std::clamp<int64_t>(free_cells(batch), 0, wanted));
+}
+
+int64_t TokenForest::free_cells(const Batch & batch) const {
+    return static_cast<int64_t>(context_.limits().cells) - cells_used_ - static_cast<int64_t>(batch.rows.size());
+}
+
+uint32_t TokenForest::room(const Batch & batch) const {
+    const int64_t rows = static_cast<int64_t>(batch.max_rows) - static_cast<int64_t>(batch.rows.size());
+    const int64_t outputs = static_cast<int64_t>(batch.max_outputs) - static_cast<int64_t>(batch.outputs.size());
+    return static_cast<uint32_t>(std::max<int64_t>(0, std::min({free_cells(batch), rows, outputs})));
 }
 
 Planned TokenForest::plan(NodeId target, uint32_t upto, uint64_t age, Batch & batch) {
@@ -241,37 +285,56 @@ Planned TokenForest::plan(NodeId target, uint32_t upto, uint64_t age, Batch & ba
         count = make_room(id, count, age, batch);
         if (count == 0 || (nodes_[id].lease == no_seq && !acquire(id, age))) return Planned::no_room;
 
-        Node & node = nodes_[id];
-        Lease & lease = leases_[static_cast<size_t>(node.lease)];
-        const auto first_row = static_cast<uint32_t>(batch.rows.size());
-        const uint32_t begin = node.computed;
-        uint32_t index = begin;
-        for (; index < begin + count; ++index) {
-            const bool last = index + 1 == node.size();
-            const bool output = last ? node.want_last : node.want_inner;
-            if (output && batch.outputs.size() == batch.max_outputs) break;
-            if (output && last) node.row = static_cast<int32_t>(batch.outputs.size());
-            if (output) batch.outputs.push_back({id, index});
-            batch.rows.push_back({node.tokens[index], node.start + static_cast<Pos>(index), node.lease, output});
-        }
-        if (index == begin) return Planned::part;
-        batch.spans.push_back({id, begin, index, first_row});
-        node.planned = true;
-        lease.planned = true;
-        lease.claim = std::min(lease.claim, age);  // who goes on with what an older one began holds it for that one
-        lease.last_used = ++clock_;
-        if (index < end) return Planned::part;
+        if (put(id, nodes_[id].computed + count, age, batch) < end) return Planned::part;
     }
     return Planned::whole;
+}
+
+bool TokenForest::plan_draft(NodeId id, Batch & batch) {
+    const Node & parent = nodes_[nodes_[id].parent];
+    if (parent.row < 0 || parent.lease == no_seq || room(batch) < nodes_[id].size()) return false;
+    const uint64_t age = leases_[static_cast<size_t>(parent.lease)].claim;
+    acquire(id, age);  // the parent's lease
+    put(id, nodes_[id].size(), age, batch);
+    return true;
+}
+
+// Rows for the node's next tokens up to `upto`, or fewer where outputs are wanted and there are enough. Returns up to
+// which it is.
+uint32_t TokenForest::put(NodeId id, uint32_t upto, uint64_t age, Batch & batch) {
+    Node & node = nodes_[id];
+    Lease & lease = leases_[static_cast<size_t>(node.lease)];
+    const auto first_row = static_cast<uint32_t>(batch.rows.size());
+    const uint32_t begin = node.computed;
+    uint32_t index = begin;
+    for (; index < upto; ++index) {
+        const bool last = index + 1 == node.size();
+        const bool output = last ? node.want_last : node.want_inner;
+        if (output && batch.outputs.size() == batch.max_outputs) break;
+        if (output && last) node.row = static_cast<int32_t>(batch.outputs.size());
+        if (output) batch.outputs.push_back({id, index});
+        batch.rows.push_back({node.tokens[index], node.start + static_cast<Pos>(index), node.lease, output});
+    }
+    if (index == begin) return index;
+    batch.spans.push_back({id, begin, index, first_row});
+    node.planned = true;
+    lease.planned = true;
+    lease.claim = std::min(lease.claim, age);  // who goes on with what an older one began holds it for that one
+    lease.last_used = ++clock_;
+    return index;
 }
 
 void TokenForest::commit(const Batch & batch) {
     for (const Batch::Span & span : batch.spans) {
         Node & node = nodes_[span.node];
         const uint32_t count = span.end - span.begin;
-        const uint32_t again = std::min(span.end, std::max(node.ever_computed, span.begin)) - span.begin;
-        node.usage->recomputed += again;
-        (node.given ? node.usage->prompt_decoded : node.usage->decoded) += count - again;
+        if (node.draft) {
+            node.usage->speculated += count;
+        } else {
+            const uint32_t again = std::min(span.end, std::max(node.ever_computed, span.begin)) - span.begin;
+            node.usage->recomputed += again;
+            (node.given ? node.usage->prompt_decoded : node.usage->decoded) += count - again;
+        }
         node.computed = span.end;
         node.ever_computed = std::max(node.ever_computed, span.end);
         node.planned = false;

@@ -11,6 +11,11 @@
 // something below it is planned. Two rules keep this sound:
 //   - a node is computed only after its parent is, by one lease at a time;
 //   - every node above a lease's own node is wholly computed once the batch is committed.
+//
+// A draft is a guess of a text's next tokens. It goes into the batch that the text's last token is in, on the text's
+// own lease. As far as it was right the text adopts it, cell by cell; the rest is released:
+//
+//      ── 12+3 ┄┄ [=15]      drawn: = 1 4      ── 12+3=1 ── 4      the cells of "=1" are decoded already, "4" is owed
 #pragma once
 
 #include <limits>
@@ -37,8 +42,10 @@ struct TreeUsage {
     int64_t prompt_decoded = 0;  // tokens of given nodes, each counted the first time
     int64_t decoded = 0;         // of all others, likewise
     int64_t recomputed = 0;      // tokens decoded again after parking
+    int64_t speculated = 0;      // tokens of drafts; they are in none of the three above
+    int64_t adopted = 0;         // those of them that have become text
 
-    int64_t all_decoded() const { return prompt_decoded + decoded + recomputed; }
+    int64_t all_decoded() const { return prompt_decoded + decoded + recomputed + speculated; }
 };
 
 struct Node {
@@ -52,6 +59,7 @@ struct Node {
     SeqSet leases;         // every lease that covers this node
     TreeUsage * usage = nullptr;
     bool given = false;           // a prompt's or a context's, not written by a model
+    bool draft = false;           // a guess of what will be written: not live until it is adopted
     bool want_last = false;       // logits after the last token are asked for
     bool want_inner = false;      // logits after every token but the last are asked for
     bool planned = false;         // in the batch that is being put together
@@ -94,6 +102,12 @@ public:
     NodeId add_root(std::vector<Token> tokens, TreeUsage & usage);
     NodeId add_child(NodeId parent, std::vector<Token> tokens, bool given = false);
     void append(NodeId node, Token token);
+    // A guess of what may be written below `parent`. Released, its cells are free at once and its lease goes back.
+    NodeId add_draft(NodeId parent, std::vector<Token> tokens);
+    // The last token of `node` is the first of `draft`, which was beside it until now: `node` is the draft's parent,
+    // and the token has just been appended, or it is a new child of that parent and has this one token. If the cell is
+    // there it goes over. What is left of the draft, perhaps no token, is below `node` from now on.
+    void adopt(NodeId node, NodeId draft);
     // Gives up the holder's reference. The node goes when its children have gone; its lease retreats to the parent
     // if nothing else covers that.
     void release(NodeId node);
@@ -106,6 +120,9 @@ public:
 
     // Puts what `target` owes up to `upto` of its tokens, and what its ancestors owe, into the batch.
     Planned plan(NodeId target, uint32_t upto, uint64_t age, Batch & batch);
+    // Puts a whole draft into the batch that the last token of its parent is in, as an output, on the parent's lease.
+    // False: it would not fit, or would have to take something from others.
+    bool plan_draft(NodeId draft, Batch & batch);
     // After a good decode: the batch's tokens are in the cache.
     void commit(const Batch & batch);
     // After a bad one: every lease in the batch is parked, so that no cell of unknown state is left.
@@ -121,6 +138,8 @@ public:
 
     // Whether an operation has found no room, or taken it from another, since this was asked last.
     bool take_contended() { return std::exchange(contended_, false); }
+    // Rows with logits that the batch still takes without taking a cell from anyone.
+    uint32_t room(const Batch & batch) const;
 
     int64_t cells_used() const { return cells_used_; }
     int64_t nodes_alive() const { return static_cast<int64_t>(nodes_.size() - free_nodes_.size()); }
@@ -136,13 +155,17 @@ private:
         bool planned = false;
     };
 
+    Node below(NodeId parent, std::vector<Token> tokens);
     NodeId allocate(Node node);
     void destroy(NodeId node);
+    void vacate(NodeId node);
+    int64_t free_cells(const Batch & batch) const;
     void cover(NodeId from, NodeId above, SeqId seq);
     void uncover(NodeId from, NodeId above, SeqId seq);
     bool is_ancestor(NodeId ancestor, NodeId node) const;
     bool acquire(NodeId node, uint64_t age);
     bool make_way(NodeId node, uint64_t age);
+    uint32_t put(NodeId node, uint32_t upto, uint64_t age, Batch & batch);
     uint32_t make_room(NodeId node, uint32_t wanted, uint64_t age, const Batch & batch);
     SeqId victim(uint64_t age, NodeId node) const;
     void evict(SeqId seq, NodeId node);

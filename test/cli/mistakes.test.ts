@@ -73,6 +73,8 @@ describe.skipIf(unlessModels.skip)("mistakes that a model shows (needs models/)"
     expectMistake(["solve", easy, "--generator", cut], /cannot load the model .*cut\.gguf/));
   it("a missing verifier", () =>
     expectMistake(["solve", easy, ...modelFlags.slice(0, 2), "--verifier", "/nowhere/v.gguf"], /no such file/));
+  it("a missing draft model", () =>
+    expectMistake(["solve", easy, ...modelFlags, "--draft", "/nowhere/d.gguf"], /no such file/));
   it("an over-long question", () =>
     expectMistake(["solve", "-", ...modelFlags, "--json"], /the context holds \d+/, "and then ".repeat(5_000)));
 });

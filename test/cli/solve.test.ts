@@ -56,6 +56,9 @@ const answerJson = z.strictObject({
     kvCellsPeak: count,
     verifierKvCellsPeak: count,
     treeTokensPeak: count,
+    speculatedTokens: count,
+    speculatedKept: count,
+    draftTokens: count,
     milliseconds: z.number().nonnegative(),
     flops: z.number().nonnegative(),
   }),
@@ -99,6 +102,15 @@ describe.skipIf(unlessModels.skip)("thinktree solve (needs models/)", () => {
     expect(answer.steps.map(({ text }) => text).join("")).toBe(answer.text);
     expect(answer.steps.every(({ score }) => (score === null) === (strategy === "majority"))).toBe(true);
     expect(answer.ledger.verifierTokens > 0).toBe(strategy !== "majority");
+  });
+
+  it("answers the same with a draft model", async () => {
+    const alone = await solveJson("--strategy", "majority", "--n", "2");
+    const drafted = await solveJson("--strategy", "majority", "--n", "2", "--draft", models!.generator);
+    expect(drafted.answer.text).toBe(alone.answer.text);
+    expect(drafted.answer.ledger.speculatedKept).toBeGreaterThan(0);
+    expect(drafted.answer.ledger.draftTokens).toBeGreaterThan(0);
+    expect(alone.answer.ledger.draftTokens).toBe(0);
   });
 
   it("hands its settings to the search", async () => {

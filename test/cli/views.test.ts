@@ -20,6 +20,9 @@ const ledger: Answer["ledger"] = {
   kvCellsPeak: 278,
   verifierKvCellsPeak: 278,
   treeTokensPeak: 294,
+  speculatedTokens: 0,
+  speculatedKept: 0,
+  draftTokens: 0,
   milliseconds: 1231.1,
   flops: 5217618432,
 };
@@ -86,6 +89,13 @@ describe("answerView", () => {
     });
     expect(page(found)).toMatch(/^\n {2}17\+26=43\n {2}A: 43\n\n {2}Answer {2}43\n/);
     expect(page(found)).not.toContain("verifier");
+  });
+
+  it("tells what a draft model has guessed", () => {
+    const drafted = { ...ledger, speculatedTokens: 400, speculatedKept: 300, draftTokens: 1481 };
+    expect(page(answer([candidate("43", 0.98, 1.9)], { ledger: drafted }))).toContain(
+      "\n  draft      1,481 tokens, 300 of 400 guesses kept\n",
+    );
   });
 
   it("says why there is no answer, or an early one", () => {

@@ -31,6 +31,7 @@ const ledger: Answer["ledger"] = {
     recomputedTokens: 0,
   },
   ...{ kvCellsPeak: 1, verifierKvCellsPeak: 1, treeTokensPeak: 1, milliseconds: 8, flops: 1_000 },
+  ...{ speculatedTokens: 0, speculatedKept: 0, draftTokens: 0 },
 };
 const model = { parameters: 100, vocabulary: 1, positions: 1, recipe: {} };
 

@@ -48,6 +48,8 @@ public:
         bool with_verifier = false;
         FakeOptions verifier{};
         Reading reading{};
+        std::optional<DraftOptions> drafting{};  // none: no draft model
+        FakeOptions draft{};
         bool stops_checking = false;  // closes no search on the way out
     };
     struct Opened {
@@ -56,11 +58,14 @@ public:
         RequestId request;
     };
 
-    const std::shared_ptr<FakeProbe> probe, verifier_probe;
+    const std::shared_ptr<FakeProbe> probe, verifier_probe, draft_probe;
 
     Driver() : Driver(Setup{}) {}
     explicit Driver(const Setup & setup)
-        : probe(std::make_shared<FakeProbe>()), verifier_probe(std::make_shared<FakeProbe>()), setup_(setup) {
+        : probe(std::make_shared<FakeProbe>()),
+          verifier_probe(std::make_shared<FakeProbe>()),
+          draft_probe(std::make_shared<FakeProbe>()),
+          setup_(setup) {
         scheduler_ = std::make_unique<Scheduler>(
             [this](const std::function<bool()> & should_abort) {
                 const auto lane = [&](const FakeOptions & options, const std::shared_ptr<FakeProbe> & of) {
@@ -71,6 +76,8 @@ public:
                 lanes.generator = lane(setup_.generator, probe);
                 if (setup_.with_verifier) lanes.verifier = lane(setup_.verifier, verifier_probe);
                 lanes.reading = setup_.reading;
+                if (setup_.drafting) lanes.draft = lane(setup_.draft, draft_probe);
+                lanes.drafting = setup_.drafting.value_or(DraftOptions{});
                 return lanes;
             },
             Scheduler::Events{[] {}, [](const Error & error) { harness::fail(__FILE__, __LINE__, error.what()); },
@@ -188,14 +195,15 @@ public:
     }
     void check_nothing_is_held() {
         const EngineStats now = stats();
-        CHECK_EQ(now.searches + now.branches + now.kv_cells + now.verifier_kv_cells + now.leases, 0);
-        CHECK_EQ(probe->cells_used + verifier_probe->cells_used, 0);
+        const int64_t cells = now.kv_cells + now.verifier_kv_cells + now.draft_kv_cells;
+        CHECK_EQ(now.searches + now.branches + cells + now.leases, 0);
+        CHECK_EQ(probe->cells_used + verifier_probe->cells_used + draft_probe->cells_used, 0);
     }
     // The engine goes, whatever it does; after this every request sent has had its one answer.
     void destroy() {
         scheduler_.reset();
-        CHECK_EQ(probe->violations + verifier_probe->violations, 0);
-        CHECK_EQ(probe->cells_used + verifier_probe->cells_used, 0);
+        CHECK_EQ(probe->violations + verifier_probe->violations + draft_probe->violations, 0);
+        CHECK_EQ(probe->cells_used + verifier_probe->cells_used + draft_probe->cells_used, 0);
         CHECK_EQ(answered_twice_, 0);
         const std::lock_guard lock(mutex_);
         CHECK_EQ(completions_.size(), static_cast<size_t>(request_));

@@ -19,12 +19,12 @@ double lost(const CacheOwner & a, int32_t a_cells, const CacheOwner & b, int32_t
 
 TEST(memory_of_equal_models_is_halved) {
     const CacheOwner model{.parameters = 5e8, .cell_bytes = 12288};
-    CHECK((split_memory(384 * mib, model, model) == std::array<int32_t, 2>{16384, 16384}));
+    CHECK((split_memory(384 * mib, {model, model}) == std::vector<int32_t>{16384, 16384}));
 }
 
 TEST(memory_of_one_model_is_its_own) {
     const CacheOwner model{.parameters = 5e8, .cell_bytes = 12288};
-    CHECK((split_memory(192 * mib, model, {}) == std::array<int32_t, 2>{16384, 0}));
+    CHECK((split_memory(192 * mib, {model}) == std::vector<int32_t>{16384}));
 }
 
 TEST(memory_is_split_so_that_the_least_work_is_lost) {
@@ -34,14 +34,14 @@ TEST(memory_is_split_so_that_the_least_work_is_lost) {
         const CacheOwner generator{std::pow(10, parameters(random)), std::floor(std::pow(10, bytes(random)))};
         const CacheOwner verifier{std::pow(10, parameters(random)), std::floor(std::pow(10, bytes(random)))};
         const double memory = std::pow(10, megabytes(random)) * mib;
-        std::array<int32_t, 2> split;
+        std::vector<int32_t> split;
         try {
-            split = split_memory(memory, generator, verifier);
+            split = split_memory(memory, {generator, verifier});
         } catch (const Error & error) {
             CHECK(error.code == ErrorCode::invalid_option);
             continue;
         }
-        const auto [g, v] = split;
+        const int32_t g = split[0], v = split[1];
         CHECK(g % cells_unit == 0 && v % cells_unit == 0);
         CHECK(g * generator.cell_bytes + v * verifier.cell_bytes <= memory);
         if (g == most_cells || v == most_cells || g < 8 * cells_unit || v < 8 * cells_unit) continue;
@@ -61,7 +61,7 @@ TEST(memory_for_less_than_a_cache_is_refused_with_what_would_do) {
         verifier{.parameters = 7e9, .cell_bytes = 57344};
     const auto needed = [&](double bytes) -> std::string {
         try {
-            split_memory(bytes, generator, verifier);
+            split_memory(bytes, {generator, verifier});
         } catch (const Error & error) {
             return error.what();
         }

@@ -14,6 +14,12 @@ export function loadFake(generator: Fake["fake"] = {}, verifier: Fake["fake"] | 
   return EngineCore.load({ generator: { fake: generator }, verifier: verifier && { fake: verifier } });
 }
 
+/** A generator with a draft model that is the same toy, but for every so many tokens (`strayEvery`). */
+export function loadDrafting(draft: Fake["fake"] & { tokens?: number; branches?: number } = {}): Promise<EngineCore> {
+  const { tokens = 4, branches = 4, ...fake } = draft;
+  return EngineCore.load({ generator: { fake: {} }, verifier: null, draft: { fake, tokens, branches } });
+}
+
 export function treeOptions(options: Partial<TreeOptions> = {}): TreeOptions {
   return {
     prompt: "1+2?",

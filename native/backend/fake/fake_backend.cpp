@@ -152,7 +152,9 @@ private:
         std::vector<float> logits(static_cast<size_t>(options_.vocab), -8.0f);
         if (row.token == options_.nan_after_token) logits[0] = std::numeric_limits<float>::quiet_NaN();
 
-        const uint64_t hash = hash_of(path);
+        const auto length = static_cast<int32_t>(path.size());
+        const bool strays = options_.stray_every > 0 && length % options_.stray_every == 0;
+        const uint64_t hash = strays ? fork_key(hash_of(path), 0) : hash_of(path);
         size_t line = 0;   // tokens since the last newline
         size_t lines = 0;  // newlines so far
         for (const Token token : path) {

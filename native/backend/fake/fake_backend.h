@@ -28,6 +28,8 @@ struct FakeOptions {
     int32_t throw_every = 0;     // this decode throws, as llama.cpp may
     Token poison_token = -1;     // any batch with this token fails, alone or in company
     Token nan_after_token = -1;  // the logits after this token are NaN
+    // After every so many tokens of a path the toy thinks otherwise than one without this; 0: never, 1: always.
+    int32_t stray_every = 0;
 };
 
 // Shared by all contexts of a fake model; read by tests.

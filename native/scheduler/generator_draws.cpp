@@ -1,0 +1,147 @@
+// The generator's part between plan and apply: which texts get a draft, what is asked of which row, and who draws from
+// it.
+#include <algorithm>
+#include <limits>
+
+#include "base/counter_rng.h"
+#include "scheduler/generator.h"
+
+namespace thinktree {
+
+// How many tokens after the next could be written in one turn, if they were guessed.
+uint32_t Generator::draftable(const Job & job) const {
+    const Node & end = lane_->forest[end_of(job)];
+    const Search & search = job.search();
+    // Its last token alone is owed and in the batch. A budget of operations would pay for guesses that are wrong, and
+    // the search would end elsewhere than without them.
+    if (!job.planned || job.suspect || end.row < 0 || lane_->owed(end_of(job)) > 1) return 0;
+    if (search.account->flops_budget >= 0) return 0;
+    int64_t most = drafter_->options().tokens;
+    const int64_t next = end.end() + 1;
+    most = std::min<int64_t>(most, lane_->context->limits().positions - next);
+    if (search.max_length >= 0) most = std::min(most, job.step()->solution_start + search.max_length - next);
+    if (search.account->token_budget >= 0) {
+        most = std::min(most, search.account->token_budget - search.account->generated - 1);
+    }
+    return static_cast<uint32_t>(std::max<int64_t>(0, most));
+}
+
+// Texts that owe one token get as many guessed ones with it as there is room for.
+void Generator::draft(EngineStats & stats) {
+    if (!drafter_ || jobs_.size() > drafter_->options().branches || lane_->batch_is_long()) return;
+    std::vector<Job *> jobs;
+    std::vector<Drafter::Request> requests;
+    for (const auto & job : jobs_) {
+        // Who is peeking writes no more.
+        const auto writer = std::find_if(job->writers.begin(), job->writers.end(),
+                                         [](const Writer & w) { return !w.peeking && !w.done; });
+        const uint32_t most = writer == job->writers.end() ? 0 : draftable(*job);
+        if (most == 0) continue;
+        Step & place = *job->step()->place;
+        std::vector<Token> text;
+        if (job->growing) text = job->growing.path_below(place.node.id());
+        jobs.push_back(job.get());
+        requests.push_back({job->copy, place, std::move(text), writer->sampler, writer->branch->key, most});
+    }
+    if (requests.empty()) return;
+    drafter_->guess(requests, stats);
+    TokenForest & forest = lane_->forest;
+    for (size_t i = 0; i < jobs.size(); ++i) {
+        std::vector<Token> & tokens = requests[i].guess;
+        tokens.resize(std::min<size_t>(tokens.size(), forest.room(lane_->batch())));
+        if (tokens.empty()) continue;
+        NodeRef draft(forest, forest.add_draft(end_of(*jobs[i]), std::move(tokens)));
+        draft->want_inner = draft->want_last = true;
+        if (forest.plan_draft(draft.id(), lane_->batch())) jobs[i]->draft = std::move(draft);
+    }
+}
+
+// Each writer draws from the row after what it has written: here from those that come with this batch.
+void Generator::ask() {
+    std::vector<Ask> & asks = lane_->asks();
+    for (const auto & job : jobs_) {
+        const Node & end = lane_->forest[end_of(*job)];
+        job->first_ask = asks.size();
+        if (!job->done && end.kept_row.empty() && end.row >= 0) ask(*job, asks);
+    }
+}
+
+void Generator::ask(const Job & job, std::vector<Ask> & asks) const {
+    const auto of_row = [&](int32_t row, Pos position) {
+        for (const Writer & writer : job.writers) {
+            const double uniform = uniform_at(writer.branch->key, static_cast<uint32_t>(position));
+            asks.push_back({row, Draw{writer.sampler, uniform}});
+        }
+    };
+    const Node & end = lane_->forest[end_of(job)];
+    of_row(end.row, end.end());
+    if (!job.draft) return;
+    const auto tokens = static_cast<int32_t>(job.draft->size());
+    for (int32_t i = 1; i <= tokens; ++i) of_row(job.draft->row - tokens + i, job.draft->start + i);
+}
+
+void Generator::take_draws() {
+    struct Ready {
+        Job * job;
+        std::shared_ptr<Step> at;  // the step whose end branches may come back to; null inside a step
+        std::span<const float> kept_row;
+    };
+    std::vector<Ready> ready;
+    for (const auto & job : jobs_) {
+        const Node & end = lane_->forest[end_of(*job)];
+        if (job->done || (end.kept_row.empty() && end.row < 0)) continue;
+        ready.push_back({job.get(), job->growing ? nullptr : job->step(), end.kept_row});
+    }
+    std::vector<std::shared_ptr<Step>> stood_at;
+    for (const auto & [job, at, kept_row] : ready) {
+        if (at) stood_at.push_back(at);
+        if (kept_row.empty()) {
+            take_draws(*job, stood_at);
+        } else {
+            apply(*job, drawn_from(kept_row, *job));
+        }
+    }
+    // Cursors that stay where a row was computed will want it when they go on.
+    for (const auto & step : stood_at) {
+        if (step->place->cursors > 0) lane_->keep_row(step->place->node.id());
+    }
+}
+
+std::span<const Answer> Generator::drawn_from(std::span<const float> kept_row, const Job & job) {
+    asks_.clear();
+    ask(job, asks_);
+    answers_.resize(asks_.size());
+    answer(asks_, kept_row, sampler_, answers_);
+    return answers_;
+}
+
+// From the row after the text, and as long as somebody draws what was guessed, from the next one.
+void Generator::take_draws(Job & job, std::vector<std::shared_ptr<Step>> & stood_at) {
+    const size_t writers = job.writers.size();
+    const size_t rows = 1 + (job.draft ? job.draft->size() : 0);
+    const std::span<const Answer> answers = lane_->answers().subspan(job.first_ask, rows * writers);
+    for (size_t i = 0; i < writers; ++i) job.writers[i].asked = i;
+    std::vector<Answer> drawn;
+    Job * at = &job;
+    for (size_t row = 0; at != nullptr && !at->writers.empty(); ++row) {
+        drawn.clear();
+        for (const Writer & writer : at->writers) drawn.push_back(answers[row * writers + writer.asked]);
+        Job * const next = apply(*at, drawn);
+        if (next != at) drop_draft(*at);
+        at = next;
+        if (at == nullptr) break;
+        if (!at->growing && !at->writers.front().branch->finished) stood_at.push_back(at->step());
+        std::erase_if(at->writers, [](const Writer & writer) { return writer.done; });
+        if (at->writers.empty()) drop_draft(*at);
+    }
+}
+
+// Gives the cells back. A text that has ended in the meantime must not hold the lease that comes back to it.
+void Generator::drop_draft(Job & job) {
+    if (!job.draft) return;
+    const NodeId before = job.draft->parent;
+    job.draft = {};
+    if (job.done) lane_->forest.settle(before);
+}
+
+}  // namespace thinktree
