@@ -24,7 +24,8 @@ const scoring = {
     n_probs: 2,
     post_sampling_probs: true,
   },
-  logit_bias: [tag.positive, tag.negative].map((text) => [idOf(text), 100]),
+  // The models never write bytes: their logits are far below all others.
+  logit_bias: [tag.positive, tag.negative].map((text) => [idOf(text), 1000]),
 };
 const answerFields = ["tokens", "id_slot", "timings", "completion_probabilities"];
 
