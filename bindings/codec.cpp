@@ -64,6 +64,7 @@ Extend read_extend(Reader & in) {
     c.sampler.top_k = static_cast<int32_t>(in.number());
     c.sampler.top_p = static_cast<float>(in.number());
     c.sampler.min_p = static_cast<float>(in.number());
+    c.ahead = in.id();
     return c;
 }
 
@@ -113,11 +114,11 @@ Napi::Object encode_ledger(Napi::Env env, const Ledger & ledger) {
     out["verifierPromptTokens"] = number(env, ledger.verifier_prompt_tokens);
     out["verifierTokens"] = number(env, ledger.verifier_tokens);
     out["recomputedTokens"] = number(env, ledger.recomputed_tokens);
+    out["speculatedTokens"] = number(env, ledger.speculated_tokens);
+    out["speculatedKept"] = number(env, ledger.speculated_kept);
     out["kvCellsPeak"] = number(env, ledger.kv_cells_peak);
     out["verifierKvCellsPeak"] = number(env, ledger.verifier_kv_cells_peak);
     out["treeTokensPeak"] = number(env, ledger.tree_tokens_peak);
-    out["speculatedTokens"] = number(env, ledger.speculated_tokens);
-    out["speculatedKept"] = number(env, ledger.speculated_kept);
     out["draftTokens"] = number(env, ledger.draft_tokens);
     out["milliseconds"] = number(env, ledger.milliseconds);
     out["flops"] = number(env, ledger.flops);

@@ -30,6 +30,7 @@ export {
 export type {
   BeamAfterAttemptOptions,
   BeamOptions,
+  BeamSearchOptions,
   LookaheadOptions,
   ReviseSurvivorsOptions,
   Revision,

@@ -92,9 +92,12 @@ export function costView({ strategy, decision, seed, ledger }: Answer, { columns
         `${grouped(ledger.verifierKvCellsPeak)} KV cells`,
     ]);
   }
+  if (ledger.speculatedTokens > 0) {
+    const { speculatedTokens: all, speculatedKept: kept } = ledger;
+    rows.push(["speculated", `${grouped(all)} tokens decoded on speculation, ${grouped(kept)} of them kept`]);
+  }
   if (ledger.draftTokens > 0) {
-    const guesses = `${grouped(ledger.speculatedKept)} of ${grouped(ledger.speculatedTokens)} guesses kept`;
-    rows.push(["draft", `${grouped(ledger.draftTokens)} tokens, ${guesses}`]);
+    rows.push(["draft", `${grouped(ledger.draftTokens)} tokens decoded by the draft model`]);
   }
   rows.push(
     [

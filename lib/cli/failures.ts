@@ -53,7 +53,7 @@ export function failureOf(error: unknown): Failure {
 /** The library speaks of beamWidth, the command line of --beam-width. */
 function withFlags(message: string): string {
   return message.replace(
-    /\b(beamWidth|topK|topP|minP|kvCells|kvMib|kvType)\b/g,
+    /\b(beamWidth|workAhead|topK|topP|minP|kvCells|kvMib|kvType)\b/g,
     (name) => `--${name.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}`,
   );
 }

@@ -72,6 +72,7 @@ export function addStrategyFlags(command: Command): Command {
     .option("--policy <file.json>", "from calibrate (default: the embedded models' own, else the paper's)", fileName)
     .option("--force-policy", "take it although it was fitted for other models")
     .option("--beam-width <count>", "continuations of each kept step (default: 4)", branches)
+    .option("--work-ahead", "beams that end a step early begin their next one meanwhile; the same answer, other time")
     .option("--lookahead <steps>", "steps to look ahead (default: 1)", wholeNumber(0, mostBranches))
     .option("--length <attempts>", "of a chain of revisions (default: up to sqrt(n))", branches)
     .addOption(
@@ -132,7 +133,7 @@ export function addModelFlags(command: Command): Command {
 
 /** @throws {ThinkTreeError} INVALID_OPTION: a strategy's own flags without a strategy. */
 export function checkStrategyFlags(flags: StrategyFlags): void {
-  const own = (["beamWidth", "lookahead", "length", "select", "aggregation"] as const).find(
+  const own = (["beamWidth", "workAhead", "lookahead", "length", "select", "aggregation"] as const).find(
     (name) => flags[name] !== undefined,
   );
   if (flags.strategy === undefined && own !== undefined) {
@@ -188,13 +189,14 @@ function modelsOf(generator: string | undefined, verifier: string | null | undef
  */
 export function strategyOf(
   name: StrategyName,
-  { n, beamWidth, lookahead, length, select, aggregation, temperature }: StrategyFlags,
+  { n, beamWidth, workAhead, lookahead, length, select, aggregation, temperature }: StrategyFlags,
   { verifier }: Partial<Engine["models"]> = {},
 ): Strategy {
   const chosen = aggregation ?? (verifier && name !== "majority" ? aggregationOf(verifier) : undefined);
   return strategyByName(name, {
     n,
     ...(beamWidth !== undefined && { beamWidth }),
+    ...(workAhead !== undefined && { workAhead }),
     ...(lookahead !== undefined && { lookahead }),
     ...(length !== undefined && { length }),
     ...(select !== undefined && { select }),

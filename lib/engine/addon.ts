@@ -28,9 +28,9 @@ export interface Ledger {
   readonly verifierKvCellsPeak: number;
   /** Distinct live tokens of the generator's tree at peak, the prompt's included. */
   readonly treeTokensPeak: number;
-  /** Decoded by the generator before it was known whether they would be written: the draft model's guesses. */
+  /** Decoded by the generator before it was known whether a branch would have them: a draft's guesses, and text ahead. */
   readonly speculatedTokens: number;
-  /** Those of them that were written. The others are in no count but this, `flops` and `kvCellsPeak`. */
+  /** Those of them that a branch has. The others were decoded in vain, and are in `flops` and `kvCellsPeak` besides. */
   readonly speculatedKept: number;
   /** Decoded by the draft model, its reading of the prompt included. */
   readonly draftTokens: number;

@@ -82,10 +82,10 @@ export class CommandBuffer {
     this.strings.push(text);
   }
 
-  extend(request: number, branch: number, steps: number, score: boolean, sampler: SamplerOptions): void {
+  extend(request: number, branch: number, steps: number, score: boolean, sampler: SamplerOptions, ahead = 0): void {
     const { temperature, topK, topP, minP } = sampler;
     const atMost = Math.min(steps, UINT32 - 1);
-    this.numbers.push(OP.extend, request, branch, atMost, score ? 1 : 0, temperature, topK, topP, minP);
+    this.numbers.push(OP.extend, request, branch, atMost, score ? 1 : 0, temperature, topK, topP, minP, ahead);
   }
 
   score(request: number, branch: number): void {

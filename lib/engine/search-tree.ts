@@ -49,6 +49,13 @@ export interface ExtendOptions {
   readonly temperature?: number | undefined;
   /** Score each step as soon as it ends, while other branches still decode. Default false. */
   readonly score?: boolean;
+  /**
+   * A hint, for strategies: a branch that survives will be forked into so many, which are extended with the same
+   * temperature. The engine may then begin their text in the room that this branch leaves while others of the tree still
+   * write. Texts and scores stay the same; `Ledger.speculatedTokens` has what was begun. Nothing is begun where the tree has a
+   * budget of tokens or flops. 0 to 65,536; default 0: off.
+   */
+  readonly ahead?: number;
 }
 
 export interface SearchTree {

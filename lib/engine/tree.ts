@@ -95,13 +95,13 @@ export class Tree implements SearchTree, AsyncDisposable {
 
   async extend(
     branches: readonly Branch[],
-    { steps = 1, temperature, score = false }: ExtendOptions = {},
+    { steps = 1, temperature, score = false, ahead = 0 }: ExtendOptions = {},
   ): Promise<void> {
     const sampler = temperature === undefined ? this.options.sampler : { ...this.options.sampler, temperature };
     await this.forEach(branches, async (branch) => {
       if (branch.finished) return;
       const { reason, steps: written } = await this.channel.request((commands, request) =>
-        commands.extend(request, branch.id, steps, score, sampler),
+        commands.extend(request, branch.id, steps, score, sampler, ahead),
       );
       branch.finishReason = reason;
       branch.steps.push(...written.map((step) => ({ ...step, score: null })));

@@ -9,12 +9,12 @@ import type { Branch, SearchTree } from "../engine/search-tree.js";
 import type { Aggregation } from "../verifiers/aggregation.js";
 import { compareScores, rankByWeightedScore } from "../verifiers/selection.js";
 import { scoreOf, solutionsOf } from "../verifiers/solution.js";
-import { checkBeam, type BeamOptions, type BeamSettings } from "./options.js";
+import { checkBeamSearch, type BeamSearchOptions, type BeamSettings } from "./options.js";
 import { canGrow, defineStrategy, type SearchContext, type Strategy } from "./strategy.js";
 
 /** @throws {ThinkTreeError} INVALID_OPTION */
-export function beamSearch(options: BeamOptions): Strategy {
-  const settings = checkBeam(options);
+export function beamSearch(options: BeamSearchOptions): Strategy {
+  const settings = checkBeamSearch(options);
   return defineStrategy({
     name: "beam",
     options: { ...settings },
@@ -38,7 +38,7 @@ export function scored(aggregation: Aggregation): Appraise {
 export async function growBeams(
   tree: SearchTree,
   start: Branch,
-  { n, beamWidth, maxRounds, temperature }: BeamSettings,
+  { n, beamWidth, maxRounds, temperature, workAhead = false }: BeamSettings,
   onRound: SearchContext["onRound"],
   appraise: Appraise,
 ): Promise<Branch[]> {
@@ -48,7 +48,8 @@ export async function growBeams(
   let standing: Beam[] = [];
   let growing = tree.fork(start, n);
   for (let round = 1; growing.length > 0; round++) {
-    await tree.extend(growing, { temperature, score: true });
+    const ahead = workAhead && round < maxRounds ? beamWidth : 0;
+    await tree.extend(growing, { temperature, score: true, ahead });
     await tree.score(growing);
     const values = await appraise(tree, growing);
 

@@ -10,13 +10,13 @@
 import { rankByWeightedScore } from "../verifiers/selection.js";
 import { solutionsOf, wholeIfAny } from "../verifiers/solution.js";
 import { growBeams, scored } from "./beam-search.js";
-import { checkBeam, type BeamOptions } from "./options.js";
+import { checkBeamSearch, type BeamSearchOptions } from "./options.js";
 import { sideBySide } from "./rounds.js";
 import { defineStrategy, type Strategy } from "./strategy.js";
 
 /** @throws {ThinkTreeError} INVALID_OPTION */
-export function dvts(options: BeamOptions): Strategy {
-  const settings = checkBeam(options);
+export function dvts(options: BeamSearchOptions): Strategy {
+  const settings = checkBeamSearch(options);
   const { n, beamWidth } = settings;
   return defineStrategy({
     name: "dvts",

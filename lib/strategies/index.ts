@@ -31,7 +31,13 @@ export {
 export { usualRevision, type Revision } from "./attempts.js";
 export type { BeamAfterAttemptOptions } from "./beam-after-attempt.js";
 export type { LookaheadOptions } from "./lookahead-search.js";
-export type { BeamOptions, RevisionOptions, SamplingOptions, ScoredSamplingOptions } from "./options.js";
+export type {
+  BeamOptions,
+  BeamSearchOptions,
+  RevisionOptions,
+  SamplingOptions,
+  ScoredSamplingOptions,
+} from "./options.js";
 export type { ReviseSurvivorsOptions } from "./revise-survivors.js";
 export { canGrow, defineStrategy, type RoundReport, type SearchContext, type Strategy } from "./strategy.js";
 
@@ -40,6 +46,8 @@ export interface StrategySettings {
   readonly n: number;
   /** Beam, lookahead, dvts, hybrids. Default 4, or n if that is less. The paper also used sqrt(n). */
   readonly beamWidth?: number;
+  /** Beam and dvts. Default false. */
+  readonly workAhead?: boolean;
   /** Lookahead only. Default 1. */
   readonly lookahead?: number;
   /** Revisions only: attempts of a chain, one after the other; n / length chains. Default: the power of two up to sqrt(n). */
@@ -70,7 +78,7 @@ const registry = {
   "best-of-n": { takes: ["aggregation"], make: bestOfN },
   "weighted-best-of-n": { takes: ["aggregation"], make: weightedBestOfN },
   beam: {
-    takes: ["aggregation", "beamWidth"],
+    takes: ["aggregation", "beamWidth", "workAhead"],
     make: (settings) => beamSearch(beamOf(settings)),
     portion: (generations, settings) => even(widthWithin(generations, settings)),
   },
@@ -84,7 +92,7 @@ const registry = {
     },
   },
   dvts: {
-    takes: ["aggregation", "beamWidth"],
+    takes: ["aggregation", "beamWidth", "workAhead"],
     make: (settings) => dvts(beamOf(settings)),
     portion: (generations, settings) => even(widthWithin(generations, settings)),
   },

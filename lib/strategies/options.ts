@@ -29,6 +29,15 @@ export interface BeamOptions extends ScoredSamplingOptions {
   readonly maxRounds?: number;
 }
 
+export interface BeamSearchOptions extends BeamOptions {
+  /**
+   * Whether branches that end a step before others go on into their next one meanwhile; those that do not survive have
+   * written it in vain. The solutions are the same, only the time is not. Without effect where the search has a budget of
+   * tokens or flops. Default false.
+   */
+  readonly workAhead?: boolean;
+}
+
 export interface RevisionOptions extends Omit<ScoredSamplingOptions, "n"> {
   /** Chains that run side by side, each of its own: 1 to 65,536. */
   readonly chains: number;
@@ -45,7 +54,7 @@ export interface RevisionOptions extends Omit<ScoredSamplingOptions, "n"> {
 export type RevisionSelection = (typeof revisionSelections)[number];
 const revisionSelections = ["verifier", "majority"] as const;
 
-export type BeamSettings = BeamOptions & Required<Pick<BeamOptions, "maxRounds">>;
+export type BeamSettings = BeamSearchOptions & Required<Pick<BeamOptions, "maxRounds">>;
 
 export function checkSampling({ n, temperature }: SamplingOptions): SamplingOptions {
   return { n: checkCount("n", n), ...checkTemperature(temperature) };
@@ -60,6 +69,13 @@ export function checkBeam(options: BeamOptions): BeamSettings {
   const { beamWidth } = options;
   checkDivides("beamWidth", beamWidth, n, "n / beamWidth branches survive a step");
   return { n, beamWidth, ...sampling, maxRounds: checkCount("maxRounds", options.maxRounds ?? 40) };
+}
+
+export function checkBeamSearch({ workAhead, ...options }: BeamSearchOptions): BeamSettings {
+  if (workAhead !== undefined && typeof workAhead !== "boolean") {
+    throw invalid(`workAhead must be true or false; got ${show(workAhead)}`);
+  }
+  return { ...checkBeam(options), ...(workAhead && { workAhead }) };
 }
 
 export function checkRevisions(options: RevisionOptions): RevisionOptions & { readonly select: RevisionSelection } {

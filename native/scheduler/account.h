@@ -37,6 +37,7 @@ struct Account {
     Decoded spent;
     Decoded committed;
 
+    bool limited() const { return token_budget >= 0 || flops_budget >= 0; }
     bool out_of_tokens() const { return token_budget >= 0 && generated >= token_budget; }
     double flops(const Decoded & tokens) const {
         return generator_token_flops * static_cast<double>(tokens.generator) +

@@ -68,6 +68,10 @@ struct Extend {
     uint32_t steps;
     SamplerOptions sampler;
     bool score;  // also score every step as soon as it ends
+    // If it survives, the branch will be forked into so many, to be extended with the same sampler: their text may be
+    // begun while others of the search still write. It changes no text, and no other figure of the ledger than time and
+    // what is held. 0: off. Without effect where the search has a budget of tokens or operations.
+    uint32_t ahead = 0;
 };
 
 struct Score {

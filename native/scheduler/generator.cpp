@@ -2,33 +2,14 @@
 
 #include <algorithm>
 #include <iterator>
-#include <limits>
-#include <string_view>
+#include <utility>
+
+#include "scheduler/step_text.h"
 
 namespace thinktree {
 
-namespace {
-
-// Where the text begins after blanks and blank lines; npos if it is nothing else.
-size_t first_word(std::string_view text) { return text.find_first_not_of(" \t\r\n"); }
-
-// Where the earliest stop string begins; npos if there is none.
-size_t find_stop(const std::string & text, const std::vector<std::string> & stops) {
-    size_t at = std::string::npos;
-    for (const std::string & stop : stops) at = std::min(at, text.find(stop));
-    return at;
-}
-
-uint64_t oldest(const auto & writers) {
-    uint64_t age = std::numeric_limits<uint64_t>::max();
-    for (const auto & writer : writers) age = std::min(age, writer.age);
-    return age;
-}
-
-}  // namespace
-
 Generator::Generator(std::unique_ptr<Lane> lane, std::unique_ptr<Drafter> drafter, Events events)
-    : lane_(std::move(lane)), drafter_(std::move(drafter)), events_(std::move(events)) {}
+    : lane_(std::move(lane)), drafter_(std::move(drafter)), events_(std::move(events)), ahead_(*lane_) {}
 
 std::shared_ptr<Step> Generator::open(Search & search, const std::string & prompt) {
     std::vector<Token> tokens = lane_->model->tokenize(prompt, TextKind::prompt);
@@ -84,13 +65,6 @@ void Generator::leave(Step & step) {
     step.node->want_last = false;
 }
 
-bool Generator::at_length_limit(const Branch & branch, NodeId node) const {
-    const Pos end = lane_->forest[node].end();
-    const int64_t max_length = branch.search->max_length;
-    return end >= lane_->context->limits().positions ||
-           (max_length >= 0 && end - branch.step->solution_start >= max_length);
-}
-
 // A branch that began to write below `step` is a cursor on it again.
 void Generator::stop_writing(Step & step) {
     --step.writing;
@@ -98,6 +72,7 @@ void Generator::stop_writing(Step & step) {
 }
 
 void Generator::stand(Branch & branch, std::shared_ptr<Step> step) {
+    if (!step) ahead_.drop(branch);
     if (branch.step) leave(*branch.step->place);
     branch.step = std::move(step);
     if (branch.step) ++branch.step->place->cursors;
@@ -106,16 +81,24 @@ void Generator::stand(Branch & branch, std::shared_ptr<Step> step) {
 void Generator::extend(Branch & branch, const Extend & command) {
     branch.extending = true;
     Writer writer{.branch = &branch,
+                  .key = branch.key,
                   .start = branch.step,
                   .request = command.request,
                   .sampler = command.sampler,
                   .steps_left = command.steps,
                   .score = command.score,
+                  .ahead = command.ahead,
                   .age = lane_->next_age()};
     if (branch.finished) return complete(writer, FinishReason::end);
     if (branch.search->out_of_flops) return complete(writer, FinishReason::budget);
     // A context that the model's positions cannot hold must not be decoded.
-    if (at_length_limit(branch, branch.step->place->node.id())) return complete(writer, FinishReason::length);
+    if (at_length_limit(*lane_, branch, branch.step->place->node.id())) return complete(writer, FinishReason::length);
+    Step & place = *branch.step->place;
+    lane_->forest.keep(place.node.id());
+    if (ahead_.adopt(writer, jobs_)) {
+        ++place.writing;
+        return leave(place);
+    }
     const auto beside = std::find_if(jobs_.begin(), jobs_.end(), [&](const auto & job) {
         return !job->growing && job->step() == branch.step;  // they will draw from the same logits
     });
@@ -130,13 +113,8 @@ void Generator::extend(Branch & branch, const Extend & command) {
 
 void Generator::each_to_score(const std::function<void(const Step &, const std::string &, uint32_t)> & visit) const {
     for (const auto & job : jobs_) {
-        if (job->scores()) visit(*job->step(), job->text, written(*job));
+        if (job->scores()) visit(*job->step(), job->text, job->written());
     }
-}
-
-// Tokens of the step being written.
-uint32_t Generator::written(const Job & job) const {
-    return job.growing ? static_cast<uint32_t>(job.growing->end() - job.step()->place->node->end()) : 0;
 }
 
 void Generator::expire(Clock::time_point now) {
@@ -149,6 +127,7 @@ void Generator::expire(Clock::time_point now) {
         }
     }
     drop_done();
+    ahead_.expire(now);
 }
 
 void Generator::fail(ErrorCode error, const std::string & message, const std::function<bool(const Branch &)> & which) {
@@ -162,12 +141,14 @@ void Generator::fail(ErrorCode error, const std::string & message, const std::fu
 
 void Generator::turn(EngineStats & stats) {
     if (jobs_.empty()) return;
+    ended_.clear();
     const auto begun = Clock::now();
     plan();
     stats.plan_ms += milliseconds(Clock::now() - begun);
     draft(stats);
     const auto planned = Clock::now();
     ask();
+    ahead_.ask();
 
     const size_t rows = lane_->batch().rows.size();
     if (rows > 0) {
@@ -178,23 +159,26 @@ void Generator::turn(EngineStats & stats) {
             if (!job->planned) continue;
             if (status != DecodeStatus::ok) job->draft = {};
             if (status == DecodeStatus::ok) {
-                const Node & end = lane_->forest[end_of(*job)];
+                const Node & end = lane_->forest[job->end()];
                 if (!job->suspect || end.computed < end.size()) continue;
                 job->suspect = false;
-                lane_->forest.settle(end_of(*job));  // it ran as the oldest of all, and the next suspect needs room
+                lane_->forest.settle(job->end());  // it ran as the oldest of all, and the next suspect needs room
             } else if (status != DecodeStatus::aborted) {
                 if (job->suspect) fail(*job, ErrorCode::decode_failed, "the model could not decode this branch");
                 job->suspect = true;
             }
         }
         if (status == DecodeStatus::ok) stats.decoded_tokens += static_cast<int64_t>(rows);
+        if (status != DecodeStatus::ok && status != DecodeStatus::aborted) ahead_.drop_planned();
     }
     const auto decoded = Clock::now();
     take_draws();
+    ahead_.take_draws();
     stats.sample_ms += milliseconds(Clock::now() - decoded);
     // Round robin: who was served goes to the back.
     std::stable_partition(jobs_.begin(), jobs_.end(), [](const auto & job) { return !job->planned; });
     drop_done();
+    ahead_.begin(ended_);
 }
 
 void Generator::plan() {
@@ -205,20 +189,26 @@ void Generator::plan() {
         if (job->suspect && (alone == nullptr || job->age < alone->age)) alone = job.get();
     }
     lane_->oldest_first(jobs_);
-    plan(lane_->owed(end_of(alone != nullptr ? *alone : *jobs_.front())), alone);
+    plan(lane_->owed((alone != nullptr ? *alone : *jobs_.front()).end()), alone);
     // A long path that found no room leaves the turn to the others.
     if (lane_->batch().rows.empty() && lane_->batch_is_long()) plan(0, alone);
+    if (alone == nullptr) ahead_.plan(jobs_);
 }
 
 void Generator::plan(uint32_t owed, const Job * alone) {
     TokenForest & forest = lane_->forest;
     lane_->begin(jobs_.size(), owed);
+    // Who needs no row to draw from goes on first, to be in time for the batch of all others.
+    const bool some_ready = std::any_of(jobs_.begin(), jobs_.end(), [&](const auto & job) {
+        return !job->done && (job->known || !forest[job->end()].kept_row.empty());
+    });
     for (const auto & job : jobs_) {
         job->planned = false;
-        if (job->done || (alone != nullptr && job.get() != alone)) continue;
-        const NodeId end = end_of(*job);
+        if (job->done || job->known || (alone != nullptr && job.get() != alone)) continue;
+        const NodeId end = job->end();
         Node & node = forest[end];
         const bool kept = !node.kept_row.empty();
+        if (!kept && some_ready) continue;
         if (!kept) node.want_last = true;
         // Computed, but nobody kept the logits: the path is computed again.
         if (!kept && node.computed == node.size() && !forest.park_below(end)) continue;
@@ -245,16 +235,12 @@ void Generator::plan(uint32_t owed, const Job * alone) {
 
 // Every writer goes its way: those that have drawn the same token stay together, and that token counts once. Returns
 // the job that has drawn what its draft began with, if one has: it can draw from the draft's next row.
-Generator::Job * Generator::apply(Job & job, std::span<const Answer> drawn) {
+Job * Generator::apply(Job & job, std::span<const Answer> drawn) {
     lane_->served(job.age);
     if (ends_here(job, drawn.front())) return nullptr;
     const auto is_guessed = [&](const Answer & answer) { return answer.token == job.draft->tokens.front(); };
     if (job.draft && std::none_of(drawn.begin(), drawn.end(), is_guessed)) job.draft = {};
 
-    struct Way {
-        Answer drawn;
-        std::vector<Writer> writers;
-    };
     std::vector<Way> ways;
     for (size_t i = 0; i < drawn.size(); ++i) {
         Writer & writer = job.writers[i];
@@ -262,14 +248,11 @@ Generator::Job * Generator::apply(Job & job, std::span<const Answer> drawn) {
             complete(writer, FinishReason::step);  // the branch will draw it again when it goes on
             continue;
         }
-        const auto same =
-            std::find_if(ways.begin(), ways.end(), [&](const Way & way) { return way.drawn.token == drawn[i].token; });
-        Way & way = same != ways.end() ? *same : ways.emplace_back(Way{drawn[i], {}});
-        way.writers.push_back(std::move(writer));
+        way_of(ways, drawn[i]).writers.push_back(std::move(writer));
     }
     Search & search = job.search();
     // A step to be scored is paid for while it is written; where the text parts, every further part pays for its own.
-    const int64_t again = search.account->flops_budget < 0 ? 0 : events_.tokens_to_score(job.text, written(job)) + 1;
+    const int64_t again = search.account->flops_budget < 0 ? 0 : events_.tokens_to_score(job.text, job.written()) + 1;
     bool paid = false;
     std::vector<Writer> stopped;
     std::erase_if(ways, [&](Way & way) {
@@ -296,7 +279,7 @@ Generator::Job * Generator::apply(Job & job, std::span<const Answer> drawn) {
         return nullptr;
     }
     job.writers = std::move(ways.front().writers);
-    job.age = oldest(job.writers);
+    job.age = job.oldest();
     Job * follows = nullptr;
     NodeRef draft = std::move(job.draft);
     for (size_t i = 0; i < ways.size(); ++i) {
@@ -313,7 +296,7 @@ bool Generator::ends_here(Job & job, const Answer & drawn) {
         finish(job, FinishReason::budget);
     } else if (drawn.token < 0) {
         fail(job, ErrorCode::bad_logits, "the model's logits are not finite: its weights are broken");
-    } else if (at_length_limit(*job.writers.front().branch, end_of(job))) {
+    } else if (at_length_limit(*lane_, *job.writers.front().branch, job.end())) {
         finish(job, FinishReason::length);
     } else {
         return false;
@@ -321,18 +304,8 @@ bool Generator::ends_here(Job & job, const Answer & drawn) {
     return true;
 }
 
-// Another job that has written the same, for some of its writers.
-Generator::Job & Generator::part(Job & job, std::vector<Writer> writers) {
-    Job & other = *jobs_.emplace_back(std::make_unique<Job>());
-    other.age = oldest(writers);
-    other.writers = std::move(writers);
-    if (job.growing) other.growing = job.growing.share();
-    other.text = job.text;
-    other.tokens = job.tokens;
-    other.log_probability = job.log_probability;
-    other.planned = job.planned;
-    other.suspect = job.suspect;
-    return other;
+Job & Generator::part(const Job & job, std::vector<Writer> writers) {
+    return *jobs_.emplace_back(job.part(std::move(writers)));
 }
 
 // What the job has drawn is its text's next token. A draft that begins with it is the job's own from now on.
@@ -341,40 +314,28 @@ void Generator::write(Job & job, const Answer & drawn, NodeRef & draft) {
     job.log_probability += static_cast<double>(drawn.value);
     if (lane_->model->is_end(drawn.token)) return finish(job, FinishReason::end);
 
-    TokenForest & forest = lane_->forest;
-    const uint32_t drafts = draft ? 1 : 0;
-    if (job.growing && job.growing->refs == 1 + drafts) {
-        forest.append(job.growing.id(), drawn.token);
-    } else if (job.growing) {  // others have written the same so far, or have ended there
-        job.growing->want_last = false;
-        job.growing = NodeRef(forest, forest.add_child(job.growing.id(), {drawn.token}));
-    } else {
+    if (!job.growing) {
         Step & place = *job.step()->place;
-        job.growing = NodeRef(forest, forest.add_child(place.node.id(), {drawn.token}));
         place.writing += static_cast<int32_t>(job.writers.size());
         for (size_t i = 0; i < job.writers.size(); ++i) leave(place);
     }
+    // A draft hangs on the text that it may go on.
+    job.append(lane_->forest, drawn.token, lane_->model->piece(drawn.token), false, draft ? 1 : 0);
     if (draft && draft->tokens.front() == drawn.token) {
         lane_->adopt(job.growing.id(), draft.id());
         if (draft->tokens.empty()) draft = {};
         job.draft = std::move(draft);
     }
-    job.text += lane_->model->piece(drawn.token);
 
     const StopRules & rules = job.search().rules;
-    const size_t stop = find_stop(job.text, rules.stop);
+    const size_t stop = find_stop(job.text, rules);
     if (stop != std::string::npos) {
         job.text.resize(stop);
         job.cut = true;
         return finish(job, FinishReason::end);
     }
-    // A blank line is not a step of its own: it begins the next one.
-    const size_t word = first_word(job.text);
-    if (rules.delimiter.empty() || word == std::string::npos) return;
-    if (job.text.find(rules.delimiter, word) == std::string::npos) return;
-    const bool last = job.text.starts_with(rules.final_prefix) ||
-                      std::string_view(job.text).substr(word).starts_with(rules.final_prefix);
-    if (!rules.final_prefix.empty() && last) return finish(job, FinishReason::end);
+    if (!is_delimited(job.text, rules)) return;
+    if (is_last(job.text, rules)) return finish(job, FinishReason::end);
     end_step(job);
     for (Writer & writer : job.writers) {
         if (--writer.steps_left > 0) continue;
@@ -421,6 +382,9 @@ void Generator::complete(Writer & writer, FinishReason reason) {
     writer.done = true;
     writer.branch->finished = reason == FinishReason::end;
     writer.branch->extending = false;
+    if (writer.ahead > 0 && reason == FinishReason::step) {
+        ended_.push_back({writer.branch, writer.sampler, writer.ahead});
+    }
     lane_->forest.settle(writer.branch->step->place->node.id());
     Completion completion{};
     completion.request = writer.request;

@@ -5,15 +5,12 @@
 // verifiers, how drafts are made. Thread: the scheduler thread.
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <memory>
 #include <vector>
 
-#include "sampling/sampler.h"
+#include "scheduler/ahead.h"
 #include "scheduler/drafter.h"
-#include "scheduler/lane.h"
-#include "scheduler/search.h"
 
 namespace thinktree {
 
@@ -34,6 +31,8 @@ public:
     // A context of `text` after what the branch has read and written.
     std::shared_ptr<Step> condition(const Branch & branch, const std::string & text);
     void extend(Branch & branch, const Extend & command);
+    // `child` was made of `parent`, and stands where it stands.
+    void fork(const Branch & parent, Branch & child) { ahead_.hand_over(parent, child); }
     // The branch stands at `step` from now on; null: nowhere.
     void stand(Branch & branch, std::shared_ptr<Step> step);
 
@@ -53,51 +52,6 @@ public:
     const Drafter * drafter() const { return drafter_.get(); }
 
 private:
-    // A branch that is being extended.
-    struct Writer {
-        Branch * branch;
-        std::shared_ptr<Step> start;  // where the branch goes back to if this fails
-        RequestId request;
-        SamplerOptions sampler;
-        uint32_t steps_left;
-        bool score;
-        uint64_t age;
-        std::vector<StepResult> written = {};
-        // All steps are written. If the branch draws the end token next, they are a whole solution and not one that
-        // would have to be extended, and be forked, to say nothing more. Forks from here will sample from the same row,
-        // so that looking costs a survivor nothing.
-        bool peeking = false;
-        bool done = false;
-        size_t asked = 0;  // its place among the writers when the draws of this turn were asked for
-    };
-
-    // One text in the making and its writers: the branches that have drawn all of it alike. It is decoded once for all
-    // of them; where they draw differently the job parts.
-    struct Job {
-        std::vector<Writer> writers;
-        uint64_t age = 0;  // the oldest's of those that began this part of it
-        NodeRef growing;   // where the step being written ends by now; none at a step's beginning
-        NodeRef draft;     // what may follow, in this turn's batch
-        Drafter::Copy copy = {};
-        std::string text = {};
-        bool cut = false;  // a stop string ended it: the text is shorter than the tokens
-        uint32_t tokens = 0;
-        double log_probability = 0;
-        size_t first_ask = 0;  // of its writers' draws from rows of the batch, row by row
-        bool planned = false;
-        bool suspect = false;  // was in a batch that failed: runs alone until cleared
-        bool done = false;
-
-        bool scores() const {
-            return std::any_of(writers.begin(), writers.end(), [](const Writer & w) { return w.score && !w.done; });
-        }
-        Search & search() const { return *writers.front().branch->search; }
-        const std::shared_ptr<Step> & step() const { return writers.front().branch->step; }
-    };
-
-    NodeId end_of(const Job & job) const { return job.growing ? job.growing.id() : job.step()->place->node.id(); }
-    uint32_t written(const Job & job) const;
-    bool at_length_limit(const Branch & branch, NodeId end) const;
     static void leave(Step & step);
     static void stop_writing(Step & step);
     void plan();
@@ -106,13 +60,12 @@ private:
     uint32_t draftable(const Job & job) const;
     void drop_draft(Job & job);
     void ask();
-    void ask(const Job & job, std::vector<Ask> & asks) const;
     void take_draws();
     void take_draws(Job & job, std::vector<std::shared_ptr<Step>> & stood_at);
-    std::span<const Answer> drawn_from(std::span<const float> kept_row, const Job & job);
+    std::span<const Answer> drawn(Job & job, std::span<const float> kept_row);
     Job * apply(Job & job, std::span<const Answer> drawn);
     bool ends_here(Job & job, const Answer & drawn);
-    Job & part(Job & job, std::vector<Writer> writers);
+    Job & part(const Job & job, std::vector<Writer> writers);
     void write(Job & job, const Answer & drawn, NodeRef & draft);
     void end_step(Job & job);
     void finish(Job & job, FinishReason reason);
@@ -124,12 +77,12 @@ private:
     std::unique_ptr<Lane> lane_;
     std::unique_ptr<Drafter> drafter_;
     Events events_;
-    // For rows that were kept from earlier decodes.
-    Sampler sampler_;
-    std::vector<Ask> asks_;
-    std::vector<Answer> answers_;
+    KeptRows kept_rows_;
+    std::vector<Answer> known_;
+    Ahead ahead_;
+    std::vector<Ahead::Offer> ended_;  // in this turn
     // In the order of their next turn: those that were decoded last stand last.
-    std::vector<std::unique_ptr<Job>> jobs_;
+    Jobs jobs_;
 };
 
 }  // namespace thinktree

@@ -1,20 +1,19 @@
 // The generator's part between plan and apply: which texts get a draft, what is asked of which row, and who draws from
 // it.
 #include <algorithm>
-#include <limits>
+#include <utility>
 
-#include "base/counter_rng.h"
 #include "scheduler/generator.h"
 
 namespace thinktree {
 
 // How many tokens after the next could be written in one turn, if they were guessed.
 uint32_t Generator::draftable(const Job & job) const {
-    const Node & end = lane_->forest[end_of(job)];
+    const Node & end = lane_->forest[job.end()];
     const Search & search = job.search();
     // Its last token alone is owed and in the batch. A budget of operations would pay for guesses that are wrong, and
     // the search would end elsewhere than without them.
-    if (!job.planned || job.suspect || end.row < 0 || lane_->owed(end_of(job)) > 1) return 0;
+    if (!job.planned || job.suspect || end.row < 0 || lane_->owed(job.end()) > 1) return 0;
     if (search.account->flops_budget >= 0) return 0;
     int64_t most = drafter_->options().tokens;
     const int64_t next = end.end() + 1;
@@ -41,7 +40,7 @@ void Generator::draft(EngineStats & stats) {
         std::vector<Token> text;
         if (job->growing) text = job->growing.path_below(place.node.id());
         jobs.push_back(job.get());
-        requests.push_back({job->copy, place, std::move(text), writer->sampler, writer->branch->key, most});
+        requests.push_back({job->copy, place, std::move(text), writer->sampler, writer->key, most});
     }
     if (requests.empty()) return;
     drafter_->guess(requests, stats);
@@ -50,34 +49,24 @@ void Generator::draft(EngineStats & stats) {
         std::vector<Token> & tokens = requests[i].guess;
         tokens.resize(std::min<size_t>(tokens.size(), forest.room(lane_->batch())));
         if (tokens.empty()) continue;
-        NodeRef draft(forest, forest.add_draft(end_of(*jobs[i]), std::move(tokens)));
+        NodeRef draft(forest, forest.add_draft(jobs[i]->end(), std::move(tokens)));
         draft->want_inner = draft->want_last = true;
         if (forest.plan_draft(draft.id(), lane_->batch())) jobs[i]->draft = std::move(draft);
     }
 }
 
-// Each writer draws from the row after what it has written: here from those that come with this batch.
+// Each writer draws from the row after what it has written, and from those of its draft: here from this batch's.
 void Generator::ask() {
     std::vector<Ask> & asks = lane_->asks();
     for (const auto & job : jobs_) {
-        const Node & end = lane_->forest[end_of(*job)];
+        const Node & end = lane_->forest[job->end()];
         job->first_ask = asks.size();
-        if (!job->done && end.kept_row.empty() && end.row >= 0) ask(*job, asks);
+        if (job->done || job->known || !end.kept_row.empty() || end.row < 0) continue;
+        job->ask(asks, end.row, end.end());
+        if (!job->draft) continue;
+        const auto tokens = static_cast<int32_t>(job->draft->size());
+        for (int32_t i = 1; i <= tokens; ++i) job->ask(asks, job->draft->row - tokens + i, job->draft->start + i);
     }
-}
-
-void Generator::ask(const Job & job, std::vector<Ask> & asks) const {
-    const auto of_row = [&](int32_t row, Pos position) {
-        for (const Writer & writer : job.writers) {
-            const double uniform = uniform_at(writer.branch->key, static_cast<uint32_t>(position));
-            asks.push_back({row, Draw{writer.sampler, uniform}});
-        }
-    };
-    const Node & end = lane_->forest[end_of(job)];
-    of_row(end.row, end.end());
-    if (!job.draft) return;
-    const auto tokens = static_cast<int32_t>(job.draft->size());
-    for (int32_t i = 1; i <= tokens; ++i) of_row(job.draft->row - tokens + i, job.draft->start + i);
 }
 
 void Generator::take_draws() {
@@ -88,17 +77,17 @@ void Generator::take_draws() {
     };
     std::vector<Ready> ready;
     for (const auto & job : jobs_) {
-        const Node & end = lane_->forest[end_of(*job)];
-        if (job->done || (end.kept_row.empty() && end.row < 0)) continue;
+        const Node & end = lane_->forest[job->end()];
+        if (job->done || (!job->known && end.kept_row.empty() && end.row < 0)) continue;
         ready.push_back({job.get(), job->growing ? nullptr : job->step(), end.kept_row});
     }
     std::vector<std::shared_ptr<Step>> stood_at;
     for (const auto & [job, at, kept_row] : ready) {
         if (at) stood_at.push_back(at);
-        if (kept_row.empty()) {
-            take_draws(*job, stood_at);
+        if (job->known || !kept_row.empty()) {
+            apply(*job, drawn(*job, kept_row));
         } else {
-            apply(*job, drawn_from(kept_row, *job));
+            take_draws(*job, stood_at);
         }
     }
     // Cursors that stay where a row was computed will want it when they go on.
@@ -107,12 +96,11 @@ void Generator::take_draws() {
     }
 }
 
-std::span<const Answer> Generator::drawn_from(std::span<const float> kept_row, const Job & job) {
-    asks_.clear();
-    ask(job, asks_);
-    answers_.resize(asks_.size());
-    answer(asks_, kept_row, sampler_, answers_);
-    return answers_;
+// What is drawn without a row of this batch.
+std::span<const Answer> Generator::drawn(Job & job, std::span<const float> kept_row) {
+    if (!job.known) return kept_rows_.draw(job, kept_row);
+    known_.assign(job.writers.size(), *std::exchange(job.known, std::nullopt));
+    return known_;
 }
 
 // From the row after the text, and as long as somebody draws what was guessed, from the next one.

@@ -228,7 +228,9 @@ void Scheduler::apply(const Fork & command) {
     if (parent == branches_.end()) return;  // its search was closed; the new branches' first use will say so
     Branch & from = *parent->second;
     for (uint32_t i = 0; i < command.count; ++i) {
-        add_branch(command.first + i, from, from.step).finished = from.finished;
+        Branch & child = add_branch(command.first + i, from, from.step);
+        child.finished = from.finished;
+        generator_->fork(from, child);
     }
 }
 
@@ -428,8 +430,8 @@ Ledger Scheduler::ledger(const Search & search) const {
     ledger.kv_cells_peak = g.cells_peak;
     ledger.verifier_kv_cells_peak = v.cells_peak;
     ledger.tree_tokens_peak = g.live_peak;
-    ledger.speculated_tokens = g.speculated;
-    ledger.speculated_kept = g.adopted;
+    ledger.speculated_tokens = g.drafted + g.begun;
+    ledger.speculated_kept = g.adopted + g.begun_kept;
     ledger.draft_tokens = search.draft_usage.all_decoded();
     ledger.milliseconds = milliseconds(Clock::now() - search.opened);
     ledger.flops = search.account->flops(search.decoded());

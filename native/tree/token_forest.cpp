@@ -156,6 +156,11 @@ void TokenForest::retreat(SeqId seq, NodeId to) {
     // Not its end: a token that is drawn but not decoded may stand there.
     context_.seq_remove(seq, nodes_[to].start + static_cast<Pos>(nodes_[to].computed));
     lease.node = to;
+    if (nodes_[to].speculative) {
+        lease.claim = spare;
+    } else if (lease.claim == spare) {
+        lease.claim = idle;  // a step's own
+    }
     nodes_[to].lease = seq;
 }
 
@@ -182,7 +187,7 @@ bool TokenForest::park_below(NodeId id) {
     return true;
 }
 
-// The lease to take from: the longest idle one, else the youngest claim if it is younger than `age`.
+// The lease to take from: a spare one, else the longest idle one, else the youngest claim if it is younger than `age`.
 // Never one that ends on the path of `node`: its cells are about to be used.
 SeqId TokenForest::victim(uint64_t age, NodeId node) const {
     SeqId best = no_seq;
@@ -206,7 +211,7 @@ void TokenForest::evict(SeqId seq, NodeId node) {
     while (shared != no_node && !nodes_[shared].leases.contains(seq)) shared = nodes_[shared].parent;
     if (shared != no_node && nodes_[shared].leases.is_only(seq)) {
         retreat(seq, shared);
-        leases_[static_cast<size_t>(seq)].claim = idle;
+        leases_[static_cast<size_t>(seq)].claim = nodes_[shared].speculative ? spare : idle;
     } else {
         park(seq);
     }
@@ -214,8 +219,9 @@ void TokenForest::evict(SeqId seq, NodeId node) {
 
 // Takes from whom it may. False: from nobody.
 bool TokenForest::make_way(NodeId node, uint64_t age) {
+    if (age == spare) return false;
     const SeqId seq = victim(age, node);
-    contended_ = contended_ || seq == no_seq || leases_[static_cast<size_t>(seq)].claim != idle;
+    contended_ = contended_ || seq == no_seq || leases_[static_cast<size_t>(seq)].claim < idle;
     if (seq != no_seq) evict(seq, node);
     return seq != no_seq;
 }
@@ -224,10 +230,13 @@ bool TokenForest::make_way(NodeId node, uint64_t age) {
 bool TokenForest::acquire(NodeId id, uint64_t age) {
     const NodeId parent = nodes_[id].parent;
     SeqId seq = parent == no_node ? no_seq : nodes_[parent].lease;
-    if (seq != no_seq) {  // the parent is complete and needs no lease of its own: the first child goes on with it
+    // The parent is complete and needs no lease of its own: the first child goes on with it. But what is spare may go
+    // at any time, and must not take a step's own cells with it.
+    if (seq != no_seq && (age < spare || leases_[static_cast<size_t>(seq)].claim == spare)) {
         nodes_[parent].lease = no_seq;
         nodes_[id].leases.insert(seq);
     } else {
+        if (seq != no_seq && leases_[static_cast<size_t>(seq)].planned) return false;  // there are no cells to tag yet
         if (free_seqs_.empty()) {
             if (!make_way(id, age)) return false;
             // An eviction that stopped at our parent hands us its lease.
@@ -239,7 +248,7 @@ bool TokenForest::acquire(NodeId id, uint64_t age) {
         cover(id, no_node, seq);
     }
     leases_[static_cast<size_t>(seq)].node = id;
-    leases_[static_cast<size_t>(seq)].claim = idle;
+    leases_[static_cast<size_t>(seq)].claim = nodes_[id].speculative ? spare : idle;
     nodes_[id].lease = seq;
     return true;
 }
@@ -316,7 +325,7 @@ uint32_t TokenForest::put(NodeId id, uint32_t upto, uint64_t age, Batch & batch)
         batch.rows.push_back({node.tokens[index], node.start + static_cast<Pos>(index), node.lease, output});
     }
     if (index == begin) return index;
-    batch.spans.push_back({id, begin, index, first_row});
+    batch.spans.push_back({id, begin, index, first_row, age == spare});
     node.planned = true;
     lease.planned = true;
     lease.claim = std::min(lease.claim, age);  // who goes on with what an older one began holds it for that one
@@ -324,16 +333,26 @@ uint32_t TokenForest::put(NodeId id, uint32_t upto, uint64_t age, Batch & batch)
     return index;
 }
 
+void TokenForest::keep(NodeId id) {
+    Node & node = nodes_[id];
+    node.usage->begun_kept += std::exchange(node.begun, 0);
+    node.speculative = false;
+}
+
 void TokenForest::commit(const Batch & batch) {
     for (const Batch::Span & span : batch.spans) {
         Node & node = nodes_[span.node];
         const uint32_t count = span.end - span.begin;
         if (node.draft) {
-            node.usage->speculated += count;
+            node.usage->drafted += count;
         } else {
             const uint32_t again = std::min(span.end, std::max(node.ever_computed, span.begin)) - span.begin;
             node.usage->recomputed += again;
             (node.given ? node.usage->prompt_decoded : node.usage->decoded) += count - again;
+            if (span.speculative) {
+                node.begun += count - again;
+                node.usage->begun += count - again;
+            }
         }
         node.computed = span.end;
         node.ever_computed = std::max(node.ever_computed, span.end);

@@ -30,8 +30,10 @@ namespace thinktree {
 using NodeId = uint32_t;
 constexpr NodeId no_node = std::numeric_limits<NodeId>::max();
 constexpr SeqId no_seq = -1;
-// The age of a claim: operations that began earlier win cells from later ones. Idle leases are the first to go.
-constexpr uint64_t idle = std::numeric_limits<uint64_t>::max();
+// The age of a claim: operations that began earlier win cells from later ones. Idle leases go before those that are
+// claimed, and before all others go the leases of text that nobody has asked for: `spare` takes nothing from anybody.
+constexpr uint64_t spare = std::numeric_limits<uint64_t>::max();
+constexpr uint64_t idle = spare - 1;
 
 // What one question holds and has cost in one context; all in tokens.
 struct TreeUsage {
@@ -42,10 +44,12 @@ struct TreeUsage {
     int64_t prompt_decoded = 0;  // tokens of given nodes, each counted the first time
     int64_t decoded = 0;         // of all others, likewise
     int64_t recomputed = 0;      // tokens decoded again after parking
-    int64_t speculated = 0;      // tokens of drafts; they are in none of the three above
+    int64_t drafted = 0;         // tokens of drafts; they are in none of the three above
     int64_t adopted = 0;         // those of them that have become text
+    int64_t begun = 0;           // of `decoded`: those that were planned as spare
+    int64_t begun_kept = 0;      // those of them that somebody has asked for since
 
-    int64_t all_decoded() const { return prompt_decoded + decoded + recomputed + speculated; }
+    int64_t all_decoded() const { return prompt_decoded + decoded + recomputed + drafted; }
 };
 
 struct Node {
@@ -58,8 +62,10 @@ struct Node {
     SeqId lease = no_seq;  // the lease that ends here
     SeqSet leases;         // every lease that covers this node
     TreeUsage * usage = nullptr;
+    uint32_t begun = 0;           // of the tokens ever computed: as spare, and nobody has kept them
     bool given = false;           // a prompt's or a context's, not written by a model
     bool draft = false;           // a guess of what will be written: not live until it is adopted
+    bool speculative = false;     // written ahead: no branch has its tokens
     bool want_last = false;       // logits after the last token are asked for
     bool want_inner = false;      // logits after every token but the last are asked for
     bool planned = false;         // in the batch that is being put together
@@ -76,6 +82,7 @@ struct Batch {
         NodeId node;
         uint32_t begin, end;  // token indices in the node
         uint32_t first_row;
+        bool speculative = false;
     };
     struct Output {
         NodeId node;
@@ -123,6 +130,8 @@ public:
     // Puts a whole draft into the batch that the last token of its parent is in, as an output, on the parent's lease.
     // False: it would not fit, or would have to take something from others.
     bool plan_draft(NodeId draft, Batch & batch);
+    // Somebody has asked for the node's tokens after all.
+    void keep(NodeId node);
     // After a good decode: the batch's tokens are in the cache.
     void commit(const Batch & batch);
     // After a bad one: every lease in the batch is parked, so that no cell of unknown state is left.

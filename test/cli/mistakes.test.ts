@@ -49,6 +49,7 @@ describe("mistakes that need no model to be seen", () => {
       ["solve", "x", "--beam-width", "2"],
       /policy chooses --beam-width: .*--strategy/,
     ],
+    ["working ahead without a beam", ["solve", "x", "--strategy", "lookahead", "--work-ahead"], /has no --work-ahead/],
     ["a temperature below 0", ["solve", "x", "--temperature", "-1"], /Use a number from 0 to 100/],
     ["a share above 1", ["solve", "x", "--top-p", "1.5"], /Use a number above 0, up to 1/],
     ["a huge seed", ["solve", "x", "--seed", "99999999999999999999"], /Use a whole number from 0 to 9007199254740991/],

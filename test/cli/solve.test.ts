@@ -113,6 +113,15 @@ describe.skipIf(unlessModels.skip)("thinktree solve (needs models/)", () => {
     expect(alone.answer.ledger.draftTokens).toBe(0);
   });
 
+  it("finds the same by working ahead", async () => {
+    const beam = ["--strategy", "beam", "--n", "64", "--temperature", "1"];
+    const [plain, ahead] = [await solveJson(...beam), await solveJson(...beam, "--work-ahead")];
+    expect(ahead.answer.strategy.options).toMatchObject({ workAhead: true });
+    expect(ahead.answer.answer).toBe(plain.answer.answer);
+    expect(plain.answer.ledger.speculatedTokens).toBe(0);
+    expect(ahead.answer.ledger.speculatedTokens).toBeGreaterThan(0);
+  });
+
   it("hands its settings to the search", async () => {
     const { answer } = await solveJson(
       ...["--strategy", "lookahead", "--n", "6", "--beam-width", "3", "--lookahead", "2", "--aggregation", "product"],

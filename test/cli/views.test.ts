@@ -91,11 +91,11 @@ describe("answerView", () => {
     expect(page(found)).not.toContain("verifier");
   });
 
-  it("tells what a draft model has guessed", () => {
+  it("tells what was decoded on speculation", () => {
     const drafted = { ...ledger, speculatedTokens: 400, speculatedKept: 300, draftTokens: 1481 };
-    expect(page(answer([candidate("43", 0.98, 1.9)], { ledger: drafted }))).toContain(
-      "\n  draft      1,481 tokens, 300 of 400 guesses kept\n",
-    );
+    const shown = page(answer([candidate("43", 0.98, 1.9)], { ledger: drafted }));
+    expect(shown).toMatch(/\n {2}speculated +400 tokens decoded on speculation, 300 of them kept\n/);
+    expect(shown).toMatch(/\n {2}draft +1,481 tokens decoded by the draft model\n/);
   });
 
   it("says why there is no answer, or an early one", () => {

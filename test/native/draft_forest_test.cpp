@@ -81,7 +81,7 @@ TEST(a_text_adopts_what_was_guessed_right_and_the_rest_is_free) {
     CHECK_EQ(usage.cells_peak, 6);
     CHECK_EQ(usage.live_peak, 5);
     CHECK_EQ(usage.prompt_decoded, 3);
-    CHECK_EQ(usage.speculated, 3);
+    CHECK_EQ(usage.drafted, 3);
     CHECK_EQ(usage.adopted, 2);
     CHECK_EQ(forest.leases_held(), 1);
     // The text goes on with the lease that has come back, and what it has adopted is not decoded again.
@@ -257,7 +257,7 @@ TEST(random_drafts_keep_every_invariant) {
         bench.check();
         CHECK_EQ(forest.cells_used() + forest.leases_held() + forest.nodes_alive(), 0);
         CHECK_EQ(usage.live + usage.cells, 0);
-        CHECK(usage.adopted > 0 && usage.adopted < usage.speculated);
+        CHECK(usage.adopted > 0 && usage.adopted < usage.drafted);
         if (seed % 4 != 0) CHECK_EQ(usage.all_decoded(), bench.probe->rows.load());
     }
 }

@@ -213,6 +213,47 @@ TEST(many_branches_spend_a_token_budget_exactly) {
     }
 }
 
+// An agreeing draft model's guesses are all written: none is made beyond where a text must end.
+TEST(nothing_is_guessed_that_no_text_has_room_for) {
+    for (int64_t limit = 1; limit < 20; ++limit) {
+        for (const int what : {0, 1, 2}) {
+            Driver::Setup setup = drafting(0, {.tokens = 7, .branches = 4});
+            if (what == 2) setup.generator.positions = 7 + static_cast<int32_t>(limit);
+            Driver driver(setup);
+            const auto opened = driver.open("limited", 4, [&](OpenSearch & c) {
+                c.rules.delimiter = "";
+                if (what == 0) c.max_length = limit;
+                if (what == 1) c.token_budget = limit;
+            });
+            driver.wait(driver.extend(opened.root));
+            const Ledger ledger = driver.ledger(opened.search);
+            CHECK_EQ(ledger.speculated_kept, ledger.speculated_tokens);
+            CHECK(limit < 4 || ledger.speculated_kept > 0);
+        }
+    }
+}
+
+// Where no prefix marks the last step a branch looks one token beyond its step, else it stops at once: with and
+// without, it goes on from the logits that came with the draft.
+TEST(a_step_that_ends_in_a_draft_keeps_what_comes_after_it) {
+    for (const char * final_prefix : {"", "no such"}) {
+        Driver driver(drafting(0, {.tokens = 16, .branches = 4}));
+        NaiveModel naive;
+        NaiveBranch alone = NaiveBranch::root(naive, "stepwise", 2);
+        alone.extend(naive, 99, {});
+        const auto opened = driver.open("stepwise", 2, [&](OpenSearch & c) { c.rules.final_prefix = final_prefix; });
+        std::string text;
+        for (FinishReason reason = FinishReason::step; reason == FinishReason::step;) {
+            const Completion completion = driver.wait(driver.extend(opened.root));
+            text += text_of(completion);
+            reason = completion.reason;
+        }
+        CHECK_EQ(text, alone.text());
+        CHECK_EQ(driver.ledger(opened.search).recomputed_tokens, 0);
+        CHECK(driver.ledger(opened.search).speculated_kept > 0);
+    }
+}
+
 TEST(only_few_texts_are_drafted) {
     SamplerOptions hot;
     hot.temperature = 5;

@@ -142,12 +142,12 @@ public:
     }
     // All in one turn, as the addon does it: those that draw alike write alike.
     std::vector<RequestId> extend_together(const std::vector<BranchId> & branches, uint32_t steps = 1,
-                                           bool score = false, SamplerOptions sampler = {}) {
+                                           bool score = false, SamplerOptions sampler = {}, uint32_t ahead = 0) {
         std::vector<RequestId> requests;
         std::vector<Command> commands;
         for (const BranchId branch : branches) {
             requests.push_back(next_request());
-            commands.push_back(Extend{requests.back(), branch, steps, sampler, score});
+            commands.push_back(Extend{requests.back(), branch, steps, sampler, score, ahead});
         }
         submit(std::move(commands));
         return requests;

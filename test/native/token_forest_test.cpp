@@ -200,6 +200,66 @@ TEST(parking_a_subtree_leaves_its_siblings) {
     CHECK_EQ(usage.recomputed, 3);
 }
 
+TEST(what_is_spare_takes_from_nobody_and_is_the_first_to_go) {
+    Bench bench(small(7, 3));
+    TokenForest & forest = bench.forest;
+    TreeUsage usage;
+    const NodeId root = forest.add_root({1, 2}, usage);
+    const auto child = [&](Token token, bool speculative) {
+        const NodeId id = forest.add_child(root, {token, 7});
+        forest[id].speculative = speculative;
+        return id;
+    };
+    const NodeId step = child(3, false), other = child(4, false), ahead = child(5, true), late = child(6, true);
+    bench.compute(step);
+    bench.compute(ahead, spare);
+    forest.settle(step);
+    CHECK_EQ(forest[ahead].computed, 2u);
+    CHECK_EQ(usage.begun, 2);
+    CHECK(bench.compute(late, spare) == Planned::part || forest[late].computed <= 1);
+    CHECK_EQ(forest[step].computed, 2u);  // though it is idle
+    CHECK(!forest.take_contended());
+    bench.compute(other, 9);
+    CHECK_EQ(forest[other].computed, 2u);
+    CHECK_EQ(forest[step].computed, 2u);
+    CHECK(!forest.take_contended());
+    // Kept, it is as good as any other, and it goes with its lease alone.
+    CHECK_EQ(usage.begun_kept, 0);
+    forest.keep(ahead);
+    CHECK_EQ(usage.begun_kept, 2);
+    for (const NodeId id : {ahead, late, other, step, root}) forest.release(id);
+    CHECK_EQ(forest.cells_used() + forest.leases_held(), 0);
+}
+
+TEST(what_is_spare_leaves_a_step_its_own_cells) {
+    Bench bench(small(100, 2));
+    TokenForest & forest = bench.forest;
+    TreeUsage usage;
+    const NodeId step = forest.add_root({1, 2, 3}, usage);
+    const NodeId ahead = forest.add_child(step, {4});
+    forest[ahead].speculative = true;
+    const NodeId stranger = forest.add_root({5}, usage);
+    bench.compute(step);
+    forest.settle(step);
+    bench.compute(ahead, spare);
+    CHECK_EQ(forest.leases_held(), 2);
+    bench.compute(stranger, 9);
+    CHECK_EQ(forest[ahead].computed, 0u);
+    CHECK_EQ(forest[step].computed, 3u);
+    // A lease that retreats to what is spare is spare again.
+    forest.release(stranger);
+    const NodeId further = forest.add_child(ahead, {6});
+    forest[further].speculative = true;
+    bench.compute(further, spare);
+    forest.release(further);
+    CHECK_EQ(forest[ahead].computed, 1u);
+    const NodeId other = forest.add_root({7}, usage);
+    bench.compute(other, 9);
+    CHECK_EQ(forest[ahead].computed, 0u);
+    CHECK_EQ(forest[step].computed, 3u);
+    for (const NodeId id : {ahead, other, step}) forest.release(id);
+}
+
 // ---- random operations ----
 
 struct Held {
@@ -254,6 +314,7 @@ private:
             parent.has_children = true;
             const NodeId parent_id = parent.id;
             held_.push_back({forest.add_child(parent_id, tokens(0, 4)), false});
+            forest[held_.back().id].speculative = random_() % 4 == 0;
         } else if (dice < 40) {
             const Held & held = held_[pick()];
             if (!held.has_children && forest[held.id].end() < 22) forest.append(held.id, '+');
@@ -277,7 +338,7 @@ private:
             node.want_last = random_() % 2;
             node.want_inner = random_() % 4 == 0;
             const uint32_t upto = random_() % 3 ? node.size() : static_cast<uint32_t>(random_() % (node.size() + 1));
-            bench_.forest.plan(id, upto, 1 + random_() % 5, batch);
+            bench_.forest.plan(id, upto, random_() % 6 ? 1 + random_() % 5 : spare, batch);
             if (random_() % 10 == 0) bench_.forest.park_below(held_[pick()].id);
         }
         if (aborts_ && random_() % 10 == 0) {  // no slot: nothing changed

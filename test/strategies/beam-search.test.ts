@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { beamSearch, bestOfN, weightedBestOfN } from "../../lib/strategies/index.js";
+import { beamSearch, bestOfN, dvts, weightedBestOfN, type Strategy } from "../../lib/strategies/index.js";
 import { compareScores } from "../../lib/verifiers/selection.js";
 import type { ToyStep, ToyTree } from "../support/toy-tree.js";
 import { chain, needle, right, solve, solved, wrong } from "./problems.js";
@@ -40,6 +40,18 @@ describe("beamSearch", () => {
     const { tree } = await solve(beamSearch({ n: 2, beamWidth: 2, temperature: 0.8 }), chain(2));
     const extend = { call: "extend", options: { score: true, temperature: 0.8 } };
     expect(tree.calls.filter(({ call }) => call === "extend")).toMatchObject([extend, extend]);
+  });
+
+  it("works ahead if it is told to, but in its last round", async () => {
+    const ahead = async (strategy: Strategy) =>
+      (await solve(strategy, chain(3))).tree.calls.flatMap((call) =>
+        call.call === "extend" ? call.options.ahead : [],
+      );
+    const options = { n: 4, beamWidth: 2 };
+    expect(await ahead(beamSearch(options))).toEqual([0, 0, 0]);
+    expect(await ahead(beamSearch({ ...options, workAhead: true }))).toEqual([2, 2, 2]);
+    expect(await ahead(beamSearch({ ...options, workAhead: true, maxRounds: 2 }))).toEqual([2, 0]);
+    expect(await ahead(dvts({ n: 2, beamWidth: 2, workAhead: true }))).toEqual([2, 2, 2]);
   });
 
   describe("whole solutions", () => {

@@ -31,6 +31,7 @@ describe("options", () => {
     const beam = { n: 4, beamWidth: 2 };
     expect(() => beamSearch({ ...beam, beamWidth: 0 })).toThrow(invalid("beamWidth must be a whole number from 1"));
     expect(() => beamSearch({ ...beam, maxRounds: 0 })).toThrow(invalid("maxRounds must be a whole number from 1"));
+    expect(() => beamSearch({ ...beam, workAhead: 1 as never })).toThrow(invalid("workAhead must be true or false"));
     expect(() => lookaheadSearch({ ...beam, lookahead: -1 })).toThrow(
       invalid("lookahead must be a whole number from 0"),
     );
@@ -73,6 +74,7 @@ describe("options", () => {
       beamWidth: 4,
       maxRounds: 40,
     });
+    expect(dvts({ n: 8, beamWidth: 4, workAhead: true }).options).toMatchObject({ workAhead: true });
     expect(majorityVote({ n: 8, temperature: 0.5 }).options).toEqual({ n: 8, temperature: 0.5 });
   });
 });

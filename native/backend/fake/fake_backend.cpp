@@ -122,6 +122,7 @@ private:
     }
 
     void store(const BatchRow & row) {
+        if (row.pos >= limits_.positions) ++probe_->violations;
         const auto cell = std::find_if(cells_.begin(), cells_.end(), [](const Cell & c) { return c.seqs.empty(); });
         *cell = {row.token, row.pos, {}};
         cell->seqs.insert(row.seq);
