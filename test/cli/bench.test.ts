@@ -226,7 +226,7 @@ describe("the page", () => {
         verifier   v.gguf, 2.00 MiB, 1.43 M parameters
         work       512 tokens of prompt, 16 a branch in steps of 8, 2 rounds
         threads    the engine's choice
-        memory     171 MiB at peak, caches of 16,384 cells
+        memory     171 MiB at peak, caches of 16,384 f16 cells
 
                   tokens/s                      first token, ms        step of 8, ms
         branches    median      least-most    p50    p95    p99    p50    p95    p99
