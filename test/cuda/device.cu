@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "attention_shape.h"
 #include "kernels/cuda/tree_attention.h"
 #include "runner.h"
 
@@ -54,23 +55,14 @@ std::vector<float> attend(const AttentionCase & c, uint32_t) {
     const OnDevice<int32_t> plan(c.plan);
     const OnDevice<float> out(std::vector<float>(c.q.size(), NAN));
     const OnDevice<float> partials(std::vector<float>(tree_attention_scratch(c.rows, c.shape.heads, d), NAN));
-    TreeAttention a{};
+    TreeAttention a = shape_of(c);
     a.q = q.data();
-    a.q_row = c.shape.heads * d;
-    a.q_head = d;
     a.k = reinterpret_cast<const half *>(k.data());
     a.v = reinterpret_cast<const half *>(v.data());
-    a.k_cell = a.v_cell = c.shape.kv_heads * d;
-    a.k_head = a.v_head = d;
     a.sinks = c.shape.sinks ? sinks.data() : nullptr;
     a.out = out.data();
     a.plan = plan.data();
     a.partials = partials.data();
-    a.rows = c.rows;
-    a.heads = c.shape.heads;
-    a.kv_heads = c.shape.kv_heads;
-    a.softcap = c.shape.softcap;
-    a.scale = c.shape.softcap != 0.0f ? c.scale() / c.shape.softcap : c.scale();
     int device = 0, multiprocessors = 0;
     check(cudaGetDevice(&device));
     check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));

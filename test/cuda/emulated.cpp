@@ -1,4 +1,5 @@
 // Owns: the runner that emulates a device. Must not know: the tests. Thread: theirs.
+#include "attention_shape.h"
 #include "kernels/cuda/sample_rows.cuh"
 #include "kernels/cuda/tree_attention.cuh"
 #include "runner.h"
@@ -11,23 +12,14 @@ template <int D>
 std::vector<float> attend_with(const AttentionCase & c, uint32_t seed) {
     const size_t slots = static_cast<size_t>(slot_capacity(c.rows)) * static_cast<size_t>(c.shape.heads);
     std::vector<float> out(c.q.size(), NAN), partials(slots * (D + 2), NAN);
-    TreeAttention a{};
+    TreeAttention a = shape_of(c);
     a.q = c.q.data();
-    a.q_row = c.shape.heads * D;
-    a.q_head = D;
     a.k = reinterpret_cast<const half *>(c.k.data());
     a.v = reinterpret_cast<const half *>(c.v.data());
-    a.k_cell = a.v_cell = c.shape.kv_heads * D;
-    a.k_head = a.v_head = D;
     a.sinks = c.shape.sinks ? c.sinks.data() : nullptr;
     a.out = out.data();
     a.plan = c.plan.data();
     a.partials = partials.data();
-    a.rows = c.rows;
-    a.heads = c.shape.heads;
-    a.kv_heads = c.shape.kv_heads;
-    a.softcap = c.shape.softcap;
-    a.scale = c.shape.softcap != 0.0f ? c.scale() / c.shape.softcap : c.scale();
     PartialSum * sums = partial_sums(a, D);
     emulate::launch({7}, block_threads, seed, [&] { attend_items<D>(a, sums); });
     emulate::launch({static_cast<unsigned>(a.heads), static_cast<unsigned>(a.rows)}, D, seed,

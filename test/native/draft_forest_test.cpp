@@ -4,40 +4,17 @@
 #include <map>
 #include <random>
 
-#include "backend/fake/fake_backend.h"
-#include "harness.h"
-#include "naive.h"
+#include "forest_bench.h"
 #include "tree/node_ref.h"
 
 namespace {
 
 using namespace thinktree;
 
-struct Bench {
+struct Bench : ForestBench {
     explicit Bench(int32_t cells, int32_t sequences = 8, int32_t fail_every = 0)
-        : probe(std::make_shared<FakeProbe>()),
-          context(
-              make_fake_model({.cells = cells, .batch = 64, .sequences = sequences, .fail_every = fail_every}, probe)
-                  ->make_context({}, [] { return false; })),
-          forest(*context) {}
+        : ForestBench({.cells = cells, .batch = 64, .sequences = sequences, .fail_every = fail_every}) {}
 
-    static Batch batch(uint32_t rows = 64, uint32_t outputs = 64) {
-        Batch empty;
-        empty.max_rows = rows;
-        empty.max_outputs = outputs;
-        return empty;
-    }
-    bool decode(const Batch & batch) {
-        const bool ok = batch.rows.empty() || context->decode(batch.rows, {}) == DecodeStatus::ok;
-        ok ? forest.commit(batch) : forest.roll_back(batch);
-        check();
-        return ok;
-    }
-    void check() {
-        forest.check_integrity();
-        CHECK_EQ(probe->violations.load(), 0);
-        CHECK_EQ(forest.cells_used(), probe->cells_used.load());
-    }
     // The node with its last token as an output, in a batch of its own.
     Batch batch_of(NodeId id, uint64_t age = 1, uint32_t rows = 64) {
         Batch next = batch(rows);
@@ -50,10 +27,6 @@ struct Bench {
         made->want_inner = made->want_last = true;
         return made;
     }
-
-    std::shared_ptr<FakeProbe> probe;
-    std::unique_ptr<Context> context;
-    TokenForest forest;
 };
 
 TEST(a_text_adopts_what_was_guessed_right_and_the_rest_is_free) {

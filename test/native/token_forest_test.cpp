@@ -7,79 +7,11 @@
 #include <map>
 #include <random>
 
-#include "backend/fake/fake_backend.h"
-#include "harness.h"
-#include "naive.h"
+#include "forest_bench.h"
 
 namespace {
 
 using namespace thinktree;
-
-struct Bench {
-    explicit Bench(const FakeOptions & options)
-        : probe(std::make_shared<FakeProbe>()),
-          model(make_fake_model(options, probe)),
-          context(model->make_context({}, [] { return false; })),
-          forest(*context) {}
-
-    Batch batch(uint32_t rows = 64, uint32_t outputs = 64) const {
-        Batch empty;
-        empty.max_rows = rows;
-        empty.max_outputs = outputs;
-        return empty;
-    }
-
-    // Decodes and commits or rolls back, then checks all that must hold after it.
-    bool decode(const Batch & batch) {
-        const bool ok = batch.rows.empty() || context->decode(batch.rows, {}) == DecodeStatus::ok;
-        if (ok) {
-            forest.commit(batch);
-            committed += static_cast<int64_t>(batch.rows.size());
-            for (size_t i = 0; i < batch.outputs.size(); ++i) check_row(batch.outputs[i], i);
-        } else {
-            forest.roll_back(batch);
-        }
-        check();
-        return ok;
-    }
-
-    std::vector<Token> path(NodeId id, uint32_t upto) {
-        std::vector<Token> tokens;
-        if (forest[id].parent != no_node) tokens = path(forest[id].parent, forest[forest[id].parent].size());
-        tokens.insert(tokens.end(), forest[id].tokens.begin(), forest[id].tokens.begin() + upto);
-        return tokens;
-    }
-
-    void check_row(const Batch::Output & output, size_t index) {
-        const float * row = context->logits(static_cast<int32_t>(index));
-        CHECK(std::equal(row, row + model->n_vocab(), naive.row_after(path(output.node, output.index + 1)).begin()));
-    }
-
-    void check() {
-        forest.check_integrity();
-        CHECK_EQ(probe->violations.load(), 0);
-        CHECK_EQ(forest.cells_used(), probe->cells_used.load());
-    }
-
-    // One node alone, over as many batches as it takes.
-    Planned compute(NodeId id, uint64_t age = 1) {
-        for (int turn = 0; turn < 1000; ++turn) {
-            Batch next = batch();
-            const Planned planned = forest.plan(id, forest[id].size(), age, next);
-            if (planned == Planned::nothing_owed) return planned;
-            if (next.rows.empty()) return planned;
-            decode(next);
-        }
-        return Planned::no_room;
-    }
-
-    std::shared_ptr<FakeProbe> probe;
-    std::shared_ptr<const Model> model;
-    std::unique_ptr<Context> context;
-    TokenForest forest;
-    NaiveModel naive;
-    int64_t committed = 0;
-};
 
 FakeOptions small(int32_t cells, int32_t sequences) {
     FakeOptions options;
@@ -89,7 +21,7 @@ FakeOptions small(int32_t cells, int32_t sequences) {
 }
 
 TEST(forks_share_their_parents_cells) {
-    Bench bench(small(100, 8));
+    ForestBench bench(small(100, 8));
     TokenForest & forest = bench.forest;
     TreeUsage usage;
     const NodeId root = forest.add_root({1, 2, 3, 4, 5}, usage);
@@ -117,7 +49,7 @@ TEST(forks_share_their_parents_cells) {
 }
 
 TEST(a_parent_outlives_its_release_while_children_need_it) {
-    Bench bench(small(50, 4));
+    ForestBench bench(small(50, 4));
     TreeUsage usage;
     const NodeId root = bench.forest.add_root({1, 2}, usage);
     const NodeId child = bench.forest.add_child(root, {3});
@@ -130,7 +62,7 @@ TEST(a_parent_outlives_its_release_while_children_need_it) {
 }
 
 TEST(the_older_takes_from_the_younger_and_never_the_other_way) {
-    Bench bench(small(10, 4));
+    ForestBench bench(small(10, 4));
     TreeUsage usage;
     const NodeId old = bench.forest.add_root({1, 2, 3, 4, 5, 6}, usage);
     const NodeId young = bench.forest.add_root({9, 8, 7, 6, 5, 4}, usage);
@@ -146,7 +78,7 @@ TEST(the_older_takes_from_the_younger_and_never_the_other_way) {
 
 // Else two operations on one tree could take turns with two on another for ever, none coming to its end.
 TEST(what_an_older_began_and_a_younger_goes_on_with_stays_the_olders) {
-    Bench bench(small(10, 1));
+    ForestBench bench(small(10, 1));
     TreeUsage usage;
     const NodeId shared = bench.forest.add_root({1, 2, 3, 4, 5, 6}, usage);
     const NodeId other = bench.forest.add_root({9, 8, 7, 6, 5, 4}, usage);
@@ -173,7 +105,7 @@ TEST(what_an_older_began_and_a_younger_goes_on_with_stays_the_olders) {
 // Eviction for a node under the root must leave the root's cells, which the node is about to use.
 TEST(eviction_spares_the_path_of_the_node_it_is_for) {
     for (const int32_t sequences : {1, 2, 8}) {
-        Bench bench(small(8, sequences));
+        ForestBench bench(small(8, sequences));
         TreeUsage usage;
         const NodeId root = bench.forest.add_root({1, 2, 3, 4}, usage);
         const NodeId a = bench.forest.add_child(root, {5, 6, 7});
@@ -186,7 +118,7 @@ TEST(eviction_spares_the_path_of_the_node_it_is_for) {
 }
 
 TEST(parking_a_subtree_leaves_its_siblings) {
-    Bench bench(small(40, 8));
+    ForestBench bench(small(40, 8));
     TreeUsage usage;
     const NodeId root = bench.forest.add_root({1, 2, 3}, usage);
     const NodeId a = bench.forest.add_child(root, {4});
@@ -201,7 +133,7 @@ TEST(parking_a_subtree_leaves_its_siblings) {
 }
 
 TEST(what_is_spare_takes_from_nobody_and_is_the_first_to_go) {
-    Bench bench(small(7, 3));
+    ForestBench bench(small(7, 3));
     TokenForest & forest = bench.forest;
     TreeUsage usage;
     const NodeId root = forest.add_root({1, 2}, usage);
@@ -232,7 +164,7 @@ TEST(what_is_spare_takes_from_nobody_and_is_the_first_to_go) {
 }
 
 TEST(what_is_spare_leaves_a_step_its_own_cells) {
-    Bench bench(small(100, 2));
+    ForestBench bench(small(100, 2));
     TokenForest & forest = bench.forest;
     TreeUsage usage;
     const NodeId step = forest.add_root({1, 2, 3}, usage);
@@ -363,7 +295,7 @@ private:
     }
 
     std::mt19937_64 random_;
-    Bench bench_;
+    ForestBench bench_;
     bool aborts_, faulty_;
     std::array<TreeUsage, 3> usages_;
     std::vector<Held> held_;
@@ -387,7 +319,7 @@ TEST(random_operations_keep_every_invariant_when_decodes_fail) {
 }
 
 TEST(without_pressure_nothing_is_computed_twice) {
-    Bench bench(small(4000, 64));
+    ForestBench bench(small(4000, 64));
     std::mt19937_64 random(9);
     TreeUsage usage;
     std::vector<NodeId> nodes{bench.forest.add_root({1, 2, 3}, usage)};
