@@ -13,6 +13,8 @@ target_include_directories(thinktree_cuda PRIVATE native)
 target_link_libraries(thinktree_cuda PUBLIC CUDA::cudart)
 
 target_sources(ggml-cuda PRIVATE ${kernels}/ggml_tree_attention.cu)
+set_source_files_properties(${kernels}/ggml_tree_attention.cu TARGET_DIRECTORY ggml-cuda
+                            PROPERTIES INCLUDE_DIRECTORIES ${llama_folder}/ggml/src/ggml-cuda)
 target_link_libraries(ggml-cuda PRIVATE thinktree_cuda)
 
 if(cuda_test_sources)
