@@ -3,7 +3,7 @@
  *
  * Owns: the settings and the table. Must not know: how a search works.
  */
-import { beamSearch, Engine, type Answer, type EngineOptions } from "thinktree";
+import { beamSearch, Engine, type Answer, type LoadOptions } from "thinktree";
 
 import { randomModel, stepsOf } from "./gguf/random-model.js";
 import { shapes, type ShapeName } from "./gguf/shapes.js";
@@ -38,7 +38,7 @@ export async function search(options: SearchOptions): Promise<void> {
   const { shape, beams, prompt, stepLength, steps, limit } = options;
   const model = randomModel({ shape: shapes[shape], type: "Q8_0", stepLengths: stepsOf(stepLength) });
   const measured: Measured[] = [];
-  const onRandom = { generator: model, verifier: { path: model, reading: "likelihood" } } as const;
+  const onRandom = { generator: model, verifier: { path: model, recipe: "likelihood" } } as const;
   await withEngine(onRandom, async (engine) => {
     for (const [n, beamWidth] of beams) {
       const strategy = beamSearch({ n, beamWidth, maxRounds: steps });
@@ -92,7 +92,7 @@ function table(measured: readonly Measured[]) {
   return { title: "Beam search with its verifier, one question at a time", columns: [...columns, ...exact], rows };
 }
 
-async function withEngine(options: EngineOptions, use: (engine: Engine) => Promise<void>): Promise<void> {
+async function withEngine(options: LoadOptions, use: (engine: Engine) => Promise<void>): Promise<void> {
   await using engine = await Engine.load(options);
   await use(engine);
 }

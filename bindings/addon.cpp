@@ -1,10 +1,12 @@
-// The addon's entry: one class. Thread: the JavaScript thread of each environment that loads it.
+// The addon's entry. Thread: the JavaScript thread of each environment that loads it.
 #include <napi.h>
 
 #include "engine_object.h"
+#include "metadata.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("Engine", thinktree::EngineObject::define(env));
+    exports.Set("metadata", Napi::Function::New(env, thinktree::read_metadata, "metadata"));
     return exports;
 }
 

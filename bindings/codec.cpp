@@ -6,7 +6,7 @@ namespace thinktree {
 
 namespace {
 
-enum class Op { open, fork, extend, score, release, stop, ledger, close, condition, hidden };
+enum class Op { open, fork, extend, score, release, stop, ledger, close, condition, hidden, write };
 
 class Reader {
 public:
@@ -23,6 +23,11 @@ public:
         const Napi::Value value = strings_.Get(next_string_++);
         if (!value.IsString()) throw Napi::TypeError::New(numbers_.Env(), "thinktree: a command lacks a string");
         return value.As<Napi::String>().Utf8Value();
+    }
+    // A template, what somebody has said in it, and the rest of the template.
+    Text prompt() {
+        std::string before = string(), words = string(), after = string();
+        return {{std::move(before), true}, {std::move(words), false}, {std::move(after), true}};
     }
 
 private:
@@ -46,8 +51,8 @@ OpenSearch read_open(Reader & in) {
     c.account = in.id();
     c.verifier_sees_context = in.number() != 0;
     const uint32_t stops = in.id();
-    c.prompt = in.string();
-    c.verifier_prompt = in.string();
+    c.prompt = in.prompt();
+    c.verifier_prompt = in.prompt();
     c.rules.delimiter = in.string();
     c.rules.final_prefix = in.string();
     for (uint32_t i = 0; i < stops; ++i) c.rules.stop.push_back(in.string());
@@ -95,6 +100,10 @@ Command read_command(Napi::Env env, Reader & in) {
             const BranchId parent = in.id();
             const BranchId branch = in.id();
             return Condition{parent, branch, in.string()};
+        }
+        case Op::write: {
+            const BranchId branch = in.id();
+            return Write{branch, in.string()};
         }
         case Op::hidden: {
             const RequestId request = in.id();

@@ -56,15 +56,6 @@ ModelInfo describe(const Lane & lane) {
     return info;
 }
 
-Reading make_reading(const EngineOptions & options, const Model & model) {
-    const auto or_metadata = [&](const std::string & given, const char * key) {
-        return given.empty() ? model.metadata(std::string("thinktree.verifier.") + key).value_or("") : given;
-    };
-    if (or_metadata(options.reading, "reading") != "tag") return {};
-    return tag_reading(model, or_metadata(options.tag, "tag"), or_metadata(options.positive, "positive"),
-                       or_metadata(options.negative, "negative"));
-}
-
 // Of each model's cache.
 std::vector<int32_t> cells_of(const EngineOptions & options, const std::vector<std::shared_ptr<const Model>> & models) {
     if (options.kv_mib == 0) return std::vector<int32_t>(models.size(), options.context.cells);
@@ -83,10 +74,9 @@ EngineOptions read_options(const Napi::Object & object) {
     options.generator = read_model(object.Get("generator").As<Napi::Object>());
     if (const Napi::Value verifier = object.Get("verifier"); verifier.IsObject()) {
         options.verifier = read_model(verifier.As<Napi::Object>());
-        options.reading = text(verifier.As<Napi::Object>(), "reading");
-        options.tag = text(verifier.As<Napi::Object>(), "tag");
-        options.positive = text(verifier.As<Napi::Object>(), "positive");
-        options.negative = text(verifier.As<Napi::Object>(), "negative");
+        if (const Napi::Value reading = verifier.As<Napi::Object>().Get("reading"); reading.IsObject()) {
+            options.reading = read_reading(reading.As<Napi::Object>());
+        }
     }
     if (const Napi::Value draft = object.Get("draft"); draft.IsObject()) {
         const auto model = draft.As<Napi::Object>();
@@ -117,9 +107,10 @@ Lanes load(const EngineOptions & options, const std::function<bool()> & should_a
 
     const std::vector<int32_t> cells = cells_of(options, models);
     size_t next = 0;
-    const auto next_lane = [&] {
+    const auto next_lane = [&](bool rewards = false) {
         ContextOptions context_options = options.context;
         context_options.cells = cells[next];
+        context_options.rewards = rewards;
         std::shared_ptr<const Model> & model = models[next++];
         auto context = model->make_context(context_options, should_abort);
         return std::make_unique<Lane>(std::move(model), std::move(context));
@@ -128,10 +119,10 @@ Lanes load(const EngineOptions & options, const std::function<bool()> & should_a
     lanes.generator = next_lane();
     info.generator = describe(*lanes.generator);
     if (options.verifier) {
-        lanes.verifier = next_lane();
-        lanes.reading = make_reading(options, *lanes.verifier->model);
+        lanes.reading = make_reading(options.reading, *models[next]);
+        lanes.verifier = next_lane(lanes.reading.kind == Reading::Kind::head);
         info.verifier = describe(*lanes.verifier);
-        info.verifier->reading = lanes.reading.kind == Reading::Kind::tag ? "tag" : "likelihood";
+        info.verifier->reading = reading_name(lanes.reading.kind);
     }
     if (options.draft) {
         lanes.draft = next_lane();

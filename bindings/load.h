@@ -12,6 +12,7 @@
 
 #include "backend/fake/fake_backend.h"
 #include "backend/llama/llama_backend.h"
+#include "reading.h"
 #include "scheduler/scheduler.h"
 
 namespace thinktree {
@@ -24,11 +25,7 @@ struct ModelOptions {
 struct EngineOptions {
     ModelOptions generator;
     std::optional<ModelOptions> verifier;
-    // Empty: as the verifier's GGUF says under thinktree.verifier.*, else likelihood.
-    std::string reading;
-    std::string tag;
-    std::string positive;
-    std::string negative;
+    ReadingOptions reading;  // of the verifier
     std::optional<ModelOptions> draft;
     DraftOptions drafting;
     ContextOptions context;
@@ -42,7 +39,7 @@ struct ModelInfo {
     int32_t positions = 0;
     int32_t kv_cells = 0;
     int32_t width = 0;
-    std::string reading;                                      // of a verifier: likelihood or tag
+    std::string reading;                                      // of a verifier: how its scores are read
     std::vector<std::pair<std::string, std::string>> recipe;  // the GGUF's thinktree.* strings, without the prefix
 };
 

@@ -3,16 +3,24 @@
  *
  * Owns: its settings, which must be the same for both. Must not know: recording, replaying.
  */
-import { Engine, type Tree } from "thinktree";
+import { Engine, type Tree, type VerifierRecipe } from "thinktree";
 
 import { textOf } from "../gguf/vocabulary.js";
 import type { RecordedTree } from "./recorded-tree.js";
 import { tag, temperature, type ReplayWork } from "./work.js";
 
+const recipe: VerifierRecipe = {
+  name: "replay",
+  next: `{step}${tag.tag}`,
+  words: "own",
+  read: { pair: [tag.positive, tag.negative] },
+  aggregation: "last",
+};
+
 export async function loadEngine({ generator, verifier, threads }: Omit<ReplayWork, "tree" | "way">): Promise<Engine> {
   return Engine.load({
     ...{ generator, threads },
-    verifier: verifier === undefined ? null : { path: verifier, reading: "tag", ...tag },
+    verifier: verifier === undefined ? null : { path: verifier, recipe },
   });
 }
 

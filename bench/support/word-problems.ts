@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 
-import { Engine, type EngineOptions } from "thinktree";
+import { Engine, type LoadOptions } from "thinktree";
 import { readQuestions, type Question } from "#lib/evaluation/questions.js";
 
 import { root } from "./folders.js";
@@ -23,7 +23,7 @@ export function readProblems({ questions }: ModelOptions, limit?: number): Promi
   return readQuestions(questions ?? join(root, "models", "heldout.jsonl"), limit);
 }
 
-export function loadModels({ generator, verifier }: ModelOptions, others: EngineOptions = {}): Promise<Engine> {
+export function loadModels({ generator, verifier }: ModelOptions, others: LoadOptions = {}): Promise<Engine> {
   return Engine.load({ ...others, ...(generator && { generator }), ...(verifier && { verifier }) });
 }
 

@@ -14,6 +14,7 @@ import { EngineCore } from "../engine/engine-core.js";
 import { ThinkTreeError } from "../errors.js";
 import { benchmarkPage } from "../report/benchmark-page.js";
 import { benchmarkSvg } from "../report/benchmark-svg.js";
+import { withReading, type ModelOptions } from "../scheduler/verifier-recipe.js";
 import { benchView } from "./bench-view.js";
 import type { Interruption } from "./interruption.js";
 import { version } from "./package-files.js";
@@ -100,6 +101,10 @@ export function benchCommand(interruption: Interruption): Command {
     .action((flags: BenchFlags) => run(flags, interruption));
 }
 
+async function load(options: ModelOptions): Promise<EngineCore> {
+  return EngineCore.load(await withReading(options));
+}
+
 async function run({ model, ...rest }: BenchFlags, interruption: Interruption): Promise<void> {
   const flags = { ...rest, ...(model !== undefined && { generator: model }) };
   const settings = settingsOf(flags);
@@ -111,7 +116,7 @@ async function run({ model, ...rest }: BenchFlags, interruption: Interruption): 
   const busy = await progress.during("looking what else runs", busyShare);
   const warning = busyWarning(busy);
   if (warning !== undefined) process.stderr.write(`thinktree: ${warning}\n`);
-  await using core = await progress.during("loading the models", () => EngineCore.load(options));
+  await using core = await progress.during("loading the models", () => load(options));
   const found = await interruption.duringLostWork((signal) =>
     progress.duringParts("measuring", (tell) =>
       benchmark(core, {

@@ -99,7 +99,7 @@ export interface ModelInfo {
   /** Floats of one hidden state. */
   readonly width: number;
   /** How a verifier's scores are read. */
-  readonly reading?: "likelihood" | "tag";
+  readonly reading?: "likelihood" | "pair" | "head";
   readonly recipe: Readonly<Record<string, string>>;
 }
 
@@ -123,6 +123,8 @@ export interface NativeEngine {
 }
 
 interface Addon {
+  /** The texts among a GGUF's metadata; none if it is no GGUF file. */
+  readonly metadata: (path: string) => Promise<[key: string, text: string][]>;
   readonly Engine: new (options: object, onEvent: (...event: NativeEvent) => void) => NativeEngine;
 }
 
@@ -130,13 +132,22 @@ const file = fileURLToPath(new URL("../../build/Release/thinktree.node", import.
 let addon: Addon | undefined;
 
 /** @throws {ThinkTreeError} INTERNAL if the addon is not built, or not for this Node. */
-export function createNativeEngine(options: object, onEvent: (...event: NativeEvent) => void): NativeEngine {
+function load(): Addon {
   try {
-    addon ??= createRequire(import.meta.url)(file) as Addon;
+    return (addon ??= createRequire(import.meta.url)(file) as Addon);
   } catch (cause) {
     throw new ThinkTreeError("INTERNAL", `the native addon could not be loaded; run "npm run build" (${file})`, {
       cause,
     });
   }
-  return new addon.Engine(options, onEvent);
+}
+
+/** @throws {ThinkTreeError} INTERNAL */
+export function createNativeEngine(options: object, onEvent: (...event: NativeEvent) => void): NativeEngine {
+  return new (load().Engine)(options, onEvent);
+}
+
+/** The texts among a GGUF's metadata, read without its weights; none if it is no GGUF file. */
+export async function metadataTexts(path: string): Promise<ReadonlyMap<string, string>> {
+  return new Map(await load().metadata(path));
 }

@@ -17,9 +17,17 @@ export interface SamplerOptions {
   readonly minP: number;
 }
 
+/** A template with somebody's words in it: special tokens are recognised in the template alone. */
+export interface Prompt {
+  readonly before: string;
+  readonly words: string;
+  readonly after: string;
+}
+
 export interface OpenCommand {
-  readonly prompt: string;
-  readonly verifierPrompt: string;
+  /** Text alone is all template. */
+  readonly prompt: string | Prompt;
+  readonly verifierPrompt: string | Prompt;
   /** An unsigned integer of at most 53 bits. */
   readonly seed: number;
   readonly tokenBudget: number | undefined;
@@ -49,6 +57,7 @@ const OP = {
   close: 7,
   condition: 8,
   hidden: 9,
+  write: 10,
 } as const;
 const WITHOUT_LIMIT = -1;
 const UINT32 = 2 ** 32;
@@ -70,7 +79,14 @@ export class CommandBuffer {
     this.numbers.push(OP.open, request, search, root, Math.floor(seed / UINT32), seed % UINT32);
     this.numbers.push(...limits.map((limit) => limit ?? WITHOUT_LIMIT), account);
     this.numbers.push(verifierSeesContext ? 1 : 0, stop.length);
-    this.strings.push(command.prompt, command.verifierPrompt, command.delimiter, command.finalPrefix, ...stop);
+    this.prompt(command.prompt);
+    this.prompt(command.verifierPrompt);
+    this.strings.push(command.delimiter, command.finalPrefix, ...stop);
+  }
+
+  private prompt(prompt: string | Prompt): void {
+    const { before, words, after } = typeof prompt === "string" ? { before: prompt, words: "", after: "" } : prompt;
+    this.strings.push(before, words, after);
   }
 
   fork(parent: number, first: number, count: number): void {
@@ -79,6 +95,11 @@ export class CommandBuffer {
 
   condition(parent: number, branch: number, text: string): void {
     this.numbers.push(OP.condition, parent, branch);
+    this.strings.push(text);
+  }
+
+  write(branch: number, text: string): void {
+    this.numbers.push(OP.write, branch);
     this.strings.push(text);
   }
 

@@ -13,7 +13,14 @@ export class EngineCore implements AsyncDisposable {
   /** @throws {ThinkTreeError} INVALID_OPTION, MODEL_LOAD_FAILED, UNSUPPORTED_MODEL */
   static async load(options: EngineOptions = {}): Promise<EngineCore> {
     const resolved = resolveOptions(options);
-    return new EngineCore(...(await Channel.open(resolved)), modelFiles(resolved));
+    const [channel, models] = await Channel.open(resolved);
+    const { verifier } = models;
+    const recipe = { ...verifier?.recipe, ...resolved.verifier?.recipe };
+    return new EngineCore(
+      channel,
+      { ...models, ...(verifier && { verifier: { ...verifier, recipe } }) },
+      modelFiles(resolved),
+    );
   }
 
   private constructor(

@@ -35,14 +35,30 @@ const modelFile = z.strictObject({
   gpuLayers: z.number().int().min(-1).optional(),
 });
 
-const reading = z
+/** Templates: special tokens are recognised in them. `trims`: blanks before the step's text go. */
+const frame = z.strictObject({ before: z.string(), after: z.string(), trims: z.boolean().optional() });
+
+const verification = z
   .strictObject({
-    /** How a step's score is read; default: as the GGUF says, else likelihood. */
-    reading: z.enum(["likelihood", "tag"]),
-    /** Token texts of a tag verifier; each must be one token. */
-    tag: z.string().min(1),
-    positive: z.string().min(1),
-    negative: z.string().min(1),
+    /** How a step is put and its score read: native/scheduler/reading.h. Default: its likelihood. */
+    reading: z.strictObject({
+      kind: z.enum(["likelihood", "pair", "head"]),
+      words: z.enum(["own", "joined", "apart"]),
+      first: frame,
+      next: frame,
+      probe: z.string().optional(),
+      oneLine: z.boolean().optional(),
+      beforeLast: z.boolean().optional(),
+      /** Of a pair: texts of single tokens. */
+      positive: z.string().optional(),
+      negative: z.string().optional(),
+      /** Of a head: its sidecar file, how its outputs become a score, and which of them. */
+      head: z.string().optional(),
+      activation: z.enum(["sigmoid", "softmax"]).optional(),
+      classes: z.array(z.number().int().nonnegative()).optional(),
+    }),
+    /** Instead of what the file says of itself in `ModelInfo.recipe`. */
+    recipe: z.record(z.string(), z.string()),
   })
   .partial();
 
@@ -56,7 +72,11 @@ const drafting = z
   .partial();
 
 const generator = z.union([z.string().min(1), modelFile, fakeModel]);
-const verifier = z.union([z.string().min(1), modelFile.extend(reading.shape), fakeModel.extend(reading.shape)]);
+const verifier = z.union([
+  z.string().min(1),
+  modelFile.extend(verification.shape),
+  fakeModel.extend(verification.shape),
+]);
 const draft = z.union([z.string().min(1), modelFile.extend(drafting.shape), fakeModel.extend(drafting.shape)]);
 
 const schema = z
@@ -109,7 +129,7 @@ const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}.g
 /** The addon's options. */
 interface ResolvedOptions {
   readonly generator: object;
-  readonly verifier: object | undefined;
+  readonly verifier: (object & { readonly recipe?: Readonly<Record<string, string>> | undefined }) | undefined;
   readonly draft: object | undefined;
 }
 

@@ -93,6 +93,19 @@ export class Tree implements SearchTree, AsyncDisposable {
     return new TreeBranch(id, []);
   }
 
+  /**
+   * The branch's next step is `text`, given and not sampled: to score solutions that others have written, or to go on from
+   * them. A step ends with its delimiter, unless it is the last. The branch must not be finished, nor be extended meanwhile.
+   * @throws {ThinkTreeError} INVALID_OPTION: the text is blank, or the branch is finished
+   */
+  write(branch: Branch, text: string): void {
+    const at = this.own(branch);
+    if (text.trim() === "") throw new ThinkTreeError("INVALID_OPTION", "a step's text is empty");
+    if (at.finished) throw new ThinkTreeError("INVALID_OPTION", "the solution is whole: fork the branch before its end");
+    this.channel.send((commands) => commands.write(at.id, text));
+    at.steps.push({ text, tokens: 0, logProbability: 0, score: null });
+  }
+
   async extend(
     branches: readonly Branch[],
     { steps = 1, temperature, score = false, ahead = 0 }: ExtendOptions = {},

@@ -8,12 +8,12 @@ import { fileURLToPath } from "node:url";
 
 import type { EngineStats, LoadedModels } from "../engine/addon.js";
 import { EngineCore } from "../engine/engine-core.js";
-import type { EngineOptions } from "../engine/options.js";
 import type { Tree, TreeOptions } from "../engine/tree.js";
 import { defaultPolicy } from "./default-policy.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { assertFits, readPolicy, type Policy } from "./policy.js";
 import { solve } from "./solve.js";
+import { withReading, type ModelOptions } from "./verifier-recipe.js";
 import { QuestionSearch } from "./question-search.js";
 import { solveAll, type SolveAllOptions } from "./solve-all.js";
 import { checkOptions, type Answer, type SolveOptions } from "./solve-options.js";
@@ -26,7 +26,7 @@ export interface Fingerprints {
   readonly verifier: string | null;
 }
 
-export interface LoadOptions extends EngineOptions {
+export interface LoadOptions extends ModelOptions {
   /** What `thinktree calibrate` wrote, or its path. Default: the embedded models' own, else the paper's findings. */
   readonly policy?: string | Policy | undefined;
   /** Take the policy even if it was fitted for other models. Default false. */
@@ -39,8 +39,8 @@ export class Engine implements AsyncDisposable {
    * @throws {ThinkTreeError} INVALID_OPTION (also a policy for other models), MODEL_LOAD_FAILED, UNSUPPORTED_MODEL
    */
   static async load(options: LoadOptions = {}): Promise<Engine> {
-    const { policy, forcePolicy = false, ...engineOptions } = options;
-    const core = await EngineCore.load(engineOptions);
+    const { policy, forcePolicy = false, ...others } = options;
+    const core = await EngineCore.load(await withReading(others));
     try {
       const fingerprints = await fingerprintsOf(core);
       return new Engine(core, fingerprints, await policyFor(fingerprints, policy, forcePolicy));

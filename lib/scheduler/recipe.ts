@@ -5,6 +5,7 @@
  * Must not know: any one strategy, the engine's insides.
  */
 import type { ModelInfo } from "../engine/addon.js";
+import type { Prompt } from "../engine/codec.js";
 import { usualRevision, type Revision } from "../strategies/index.js";
 import { aggregations, type Aggregation } from "../verifiers/aggregation.js";
 
@@ -58,10 +59,12 @@ export function seesAttempts({ recipe }: ModelInfo): boolean {
 export function aggregationOf({ recipe, reading }: ModelInfo): Aggregation {
   const own = aggregations.find((name) => name === recipe["verifier.aggregation"]);
   // One unlikely step spoils a solution; the likelihood of the last says little about the others.
-  return own ?? (reading === "tag" ? "last" : "min");
+  return own ?? (reading === "likelihood" ? "min" : "last");
 }
 
-export function promptFor(question: string, template: string): string {
-  // A function, since a question may hold replacement patterns such as $&.
-  return template.replace("{question}", () => question.trim());
+export function promptFor(question: string, template: string): Prompt {
+  const place = "{question}";
+  const at = template.indexOf(place);
+  if (at < 0) return { before: template, words: "", after: "" };
+  return { before: template.slice(0, at), words: question.trim(), after: template.slice(at + place.length) };
 }

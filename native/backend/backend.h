@@ -52,16 +52,21 @@ enum class CacheType { f16, q8_0 };
 struct ContextOptions {
     int32_t cells = 16384;
     CacheType cache = CacheType::f16;
+    bool rewards = false;  // a Reward may be asked for
     int32_t batch = 512;
     int32_t threads = 0;  // 0: as many as the machine has cores
 };
 
-// What a text is to the model that reads it.
-enum class TextKind {
-    prompt,   // a whole prompt: special tokens are recognised and the model's own start token is added
-    context,  // goes on from what came before: special tokens are recognised, no start token
-    plain,    // what a model has written: neither
+// A text is read as one, but special tokens are recognised in a template's words alone: in anybody else's they are
+// letters.
+struct TextPart {
+    std::string text;
+    bool is_template;
 };
+using Text = std::vector<TextPart>;
+
+inline Text template_text(std::string text) { return {{std::move(text), true}}; }
+inline Text plain_text(std::string text) { return {{std::move(text), false}}; }
 
 class Context {
 public:
@@ -93,7 +98,8 @@ public:
     virtual int32_t width() const = 0;  // of a hidden state
     virtual uint64_t n_params() const = 0;
     virtual int64_t cell_bytes(CacheType cache) const = 0;  // of one KV cell, all layers
-    virtual std::vector<Token> tokenize(std::string_view text, TextKind kind) const = 0;
+    // `begins`: the model's own start token comes first, where it has one and the text does not begin with it.
+    virtual std::vector<Token> tokenize(const Text & text, bool begins) const = 0;
     virtual const std::string & piece(Token token) const = 0;
     virtual bool is_end(Token token) const = 0;
     virtual std::optional<std::string> metadata(const std::string & key) const = 0;

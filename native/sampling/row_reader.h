@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "sampling/reward_head.h"
 #include "sampling/sampler.h"
 
 namespace thinktree {
@@ -27,10 +28,20 @@ struct PairProbability {
     Token a;
     Token b;
 };
+// Of the row's hidden state.
+struct Reward {
+    const RewardHead * head;
+};
 
 struct Ask {
     int32_t row;  // which of the decode's outputs
-    std::variant<Draw, LogProbability, PairProbability> what;
+    std::variant<Draw, LogProbability, PairProbability, Reward> what;
+};
+
+// What a decode has computed after one token.
+struct OutputRow {
+    std::span<const float> logits;
+    std::span<const float> hidden;  // the final state, after the output norm; empty unless it is asked for
 };
 
 struct Answer {
@@ -39,14 +50,14 @@ struct Answer {
 };
 
 // All of one row.
-void answer(std::span<const Ask> asks, std::span<const float> logits, Sampler & sampler, std::span<Answer> answers);
+void answer(std::span<const Ask> asks, const OutputRow & row, Sampler & sampler, std::span<Answer> answers);
 
 class RowReader {
 public:
     explicit RowReader(size_t threads) : samplers_(threads) {}
 
     // Asks of one row that stand together cost one reading of it. All that is given stays as it is while there is work.
-    void begin(std::span<const Ask> asks, std::span<const float * const> rows, size_t n_vocab);
+    void begin(std::span<const Ask> asks, std::span<const OutputRow> rows);
     // Takes one row after the other that no other thread has taken. Once by every thread; then all is answered.
     void work(size_t thread);
 
@@ -55,8 +66,7 @@ public:
 private:
     std::vector<Sampler> samplers_;  // one a thread
     std::span<const Ask> asks_;
-    std::span<const float * const> rows_;
-    size_t n_vocab_ = 0;
+    std::span<const OutputRow> rows_;
     std::vector<size_t> ends_;  // of the runs of asks of one row
     std::atomic<size_t> next_{0};
     std::vector<Answer> answers_;

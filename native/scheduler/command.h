@@ -10,8 +10,8 @@
 #include <variant>
 #include <vector>
 
+#include "backend/backend.h"
 #include "base/error.h"
-#include "sampling/sampler.h"
 
 namespace thinktree {
 
@@ -31,8 +31,8 @@ struct OpenSearch {
     RequestId request;
     SearchId search;
     BranchId root;
-    std::string prompt;
-    std::string verifier_prompt;
+    Text prompt;
+    Text verifier_prompt;
     uint64_t seed = 0;
     int64_t token_budget = -1;  // generated tokens in all; negative: none
     double deadline_ms = -1;    // from now; negative: none
@@ -58,6 +58,12 @@ struct Fork {
 // then `text`. What is wrong with it (too long) surfaces when it is extended or scored.
 struct Condition {
     BranchId parent;
+    BranchId branch;
+    std::string text;
+};
+
+// The next step of the branch's solution, which is given and not written by the generator.
+struct Write {
     BranchId branch;
     std::string text;
 };
@@ -106,7 +112,7 @@ struct CloseSearch {
 };
 
 using Command =
-    std::variant<OpenSearch, Fork, Condition, Extend, Score, Release, HiddenState, Stop, ReadLedger, CloseSearch>;
+    std::variant<OpenSearch, Fork, Condition, Write, Extend, Score, Release, HiddenState, Stop, ReadLedger, CloseSearch>;
 
 enum class FinishReason { step, end, length, budget, deadline };
 

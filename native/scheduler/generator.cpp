@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "scheduler/continuation.h"
 #include "scheduler/step_text.h"
 
 namespace thinktree {
@@ -11,9 +12,10 @@ namespace thinktree {
 Generator::Generator(std::unique_ptr<Lane> lane, std::unique_ptr<Drafter> drafter, Events events)
     : lane_(std::move(lane)), drafter_(std::move(drafter)), events_(std::move(events)), ahead_(*lane_) {}
 
-std::shared_ptr<Step> Generator::open(Search & search, const std::string & prompt) {
-    std::vector<Token> tokens = lane_->model->tokenize(prompt, TextKind::prompt);
-    if (tokens.empty() || first_word(prompt) == std::string::npos) {
+std::shared_ptr<Step> Generator::open(Search & search, const Text & prompt) {
+    std::vector<Token> tokens = lane_->model->tokenize(prompt, true);
+    const auto blank = [](const TextPart & part) { return first_word(part.text) == std::string::npos; };
+    if (tokens.empty() || std::all_of(prompt.begin(), prompt.end(), blank)) {
         throw Error(ErrorCode::empty_prompt, "the prompt is empty");
     }
     const int32_t positions = lane_->context->limits().positions;
@@ -43,7 +45,7 @@ std::shared_ptr<Step> Generator::condition(const Branch & branch, const std::str
     // Where a stop string ended the attempt, its tokens are no part of what is read on.
     Step & above = from->cut ? *from->parent->place : *from->place;
     const std::string words = from->cut ? from->text + text : text;
-    std::vector<Token> tokens = lane_->model->tokenize(words, TextKind::context);
+    std::vector<Token> tokens = lane_->model->tokenize(template_text(words), false);
     auto step = std::make_shared<Step>();
     step->parent = from;
     step->search = branch.search;
@@ -56,6 +58,23 @@ std::shared_ptr<Step> Generator::condition(const Branch & branch, const std::str
     }
     step->solution_start = step->place->node->end();
     return step;
+}
+
+void Generator::write(Branch & branch, const std::string & text) {
+    const std::shared_ptr<Step> & above = branch.step;
+    const NodeId before = above->place->node.id();
+    TokenForest & forest = lane_->forest;
+    std::vector<Token> tokens =
+        tokens_after(*lane_->model, letters_before(forest, before, *lane_->model), plain_text(text));
+    auto step = std::make_shared<Step>();
+    step->parent = above;
+    step->search = branch.search;
+    step->text = text;
+    step->node = NodeRef(forest, forest.add_child(before, std::move(tokens), true));
+    step->solution_start = above->solution_start;
+    ++above->unscored_children;
+    ahead_.drop(branch);
+    stand(branch, std::move(step));
 }
 
 // Logits are kept for cursors alone; the last one to leave takes them with it.

@@ -27,9 +27,11 @@ public:
     Generator(std::unique_ptr<Lane> lane, std::unique_ptr<Drafter> drafter, Events events);
 
     // The empty solution of a new search. Throws Error (empty_prompt, context_exceeded).
-    std::shared_ptr<Step> open(Search & search, const std::string & prompt);
+    std::shared_ptr<Step> open(Search & search, const Text & prompt);
     // A context of `text` after what the branch has read and written.
     std::shared_ptr<Step> condition(const Branch & branch, const std::string & text);
+    // The branch, which is not being extended, goes on to a step of this text.
+    void write(Branch & branch, const std::string & text);
     void extend(Branch & branch, const Extend & command);
     // `child` was made of `parent`, and stands where it stands.
     void fork(const Branch & parent, Branch & child) { ahead_.hand_over(parent, child); }

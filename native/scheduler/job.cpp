@@ -59,7 +59,7 @@ std::span<const Answer> KeptRows::draw(const Job & job, std::span<const float> r
     asks_.clear();
     job.ask(asks_, 0, job.end_position());
     answers_.resize(asks_.size());
-    answer(asks_, row, sampler_, answers_);
+    answer(asks_, {row, {}}, sampler_, answers_);
     return answers_;
 }
 

@@ -248,6 +248,12 @@ void Scheduler::apply(const Condition & command) {
     add_branch(command.branch, from, std::move(context));
 }
 
+void Scheduler::apply(const Write & command) {
+    const auto found = branches_.find(command.branch);
+    if (found == branches_.end()) return;  // likewise
+    generator_->write(*found->second, command.text);
+}
+
 Branch & Scheduler::add_branch(BranchId id, Branch & parent, std::shared_ptr<Step> step) {
     auto branch = std::make_unique<Branch>();
     branch->id = id;

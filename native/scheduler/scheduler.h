@@ -63,6 +63,7 @@ private:
     void apply(OpenSearch & command);
     void apply(const Fork & command);
     void apply(const Condition & command);
+    void apply(const Write & command);
     void apply(const Extend & command);
     void apply(const Score & command);
     void apply(const Release & command);

@@ -6,6 +6,7 @@
 
 #include "backend/vocabulary.h"
 #include "sampling/sampler.h"
+#include "scheduler/continuation.h"
 
 namespace thinktree {
 
@@ -19,29 +20,24 @@ constexpr int32_t longest_wait = 16;
 // The step after whose tokens these come in the verifier's tree.
 Step & above(const Step & step) { return *step.parent->verifier_place; }
 
-}  // namespace
-
-Reading tag_reading(const Model & model, const std::string & tag, const std::string & positive,
-                    const std::string & negative) {
-    const auto single = [&](const std::string & text) {
-        // A special token, or the same letters as text: whichever is one token.
-        for (const TextKind kind : {TextKind::plain, TextKind::context}) {
-            const std::vector<Token> tokens = model.tokenize(text, kind);
-            if (tokens.size() == 1) return tokens.front();
-        }
-        throw Error(ErrorCode::invalid_option, "\"" + text + "\" is not a single token of the verifier");
-    };
-    return {Reading::Kind::tag, single(tag), single(positive), single(negative)};
+// Whether a solution begins with it: the steps before it have no tokens.
+bool is_first(const Step & step) {
+    const Step * at = step.parent.get();
+    while (!at->given && at->verifier_place != at) at = at->parent.get();
+    return at->given;
 }
+
+}  // namespace
 
 Verifier::Verifier(std::unique_ptr<Lane> lane, Reading reading, const Model & generator)
     : lane_(std::move(lane)),
-      reading_(reading),
+      reading_(std::move(reading)),
       generator_(generator),
-      same_vocabulary_(same_vocabulary(*lane_->model, generator)) {}
+      same_vocabulary_(same_vocabulary(*lane_->model, generator)),
+      probe_(lane_->model->tokenize(template_text(reading_.probe), false)) {}
 
-void Verifier::open(Step & root, const std::string & prompt) {
-    std::vector<Token> tokens = lane_->model->tokenize(prompt, TextKind::prompt);
+void Verifier::open(Step & root, const Text & prompt) {
+    std::vector<Token> tokens = lane_->model->tokenize(prompt, true);
     if (tokens.empty()) throw Error(ErrorCode::empty_prompt, "the verifier's prompt is empty");
     if (static_cast<int64_t>(tokens.size()) >= lane_->context->limits().positions) {
         throw Error(ErrorCode::context_exceeded, "the question does not fit the verifier's context");
@@ -74,7 +70,7 @@ void Verifier::begin_context(Step & context) {
         context.score_error = before.score_error;
         return;
     }
-    std::vector<Token> tokens = lane_->model->tokenize(context.text, TextKind::context);
+    std::vector<Token> tokens = lane_->model->tokenize(template_text(context.text), false);
     if (tokens.empty()) {
         context.verifier_place = context.parent->verifier_place;
     } else if (before.verifier_node->end() + static_cast<int64_t>(tokens.size()) > lane_->context->limits().positions) {
@@ -86,16 +82,33 @@ void Verifier::begin_context(Step & context) {
 }
 
 std::vector<Token> Verifier::tokens_of(const Step & step) const {
-    std::vector<Token> tokens = same_vocabulary_ ? step.tokens() : lane_->model->tokenize(step.text, TextKind::plain);
-    if (reading_.kind == Reading::Kind::tag) tokens.push_back(reading_.tag);
+    const Reading::Frame & frame = is_first(step) ? reading_.first : reading_.next;
+    if (reading_.words != Reading::Words::own || !same_vocabulary_) {
+        return reading_.tokens(*lane_->model, step.text, frame, letters_before(lane_->forest, above(step).verifier_node.id(), *lane_->model));
+    }
+    std::vector<Token> tokens = step.tokens();
+    const std::vector<Token> after = lane_->model->tokenize(template_text(frame.after), false);
+    tokens.insert(tokens.end(), after.begin(), after.end());
     return tokens;
+}
+
+// The last token is a node of its own where the row before it is read.
+NodeRef Verifier::add_nodes(NodeId above, std::vector<Token> tokens) {
+    TokenForest & forest = lane_->forest;
+    if (!reading_.before_last || tokens.size() < 2) return {forest, forest.add_child(above, std::move(tokens))};
+    const Token last = tokens.back();
+    tokens.pop_back();
+    const NodeRef others(forest, forest.add_child(above, std::move(tokens)));
+    return {forest, forest.add_child(others.id(), {last})};
 }
 
 void Verifier::begin(const std::shared_ptr<Step> & step) {
     step->score_error = ErrorCode::none;
     TokenForest & forest = lane_->forest;
     if (step->verifier_node) {
-        forest.park_below(step->verifier_node.id());  // a second attempt: its rows have to come again
+        // A second attempt: its rows have to come again.
+        const NodeId parent = step->verifier_node->parent;
+        forest.park_below(parent == above(*step).verifier_node.id() ? step->verifier_node.id() : parent);
     } else {
         Step & before = above(*step);
         if (!before.verifier_node) {  // its own scoring failed, and so does ours
@@ -109,27 +122,35 @@ void Verifier::begin(const std::shared_ptr<Step> & step) {
             --step->parent->unscored_children;
             return;
         }
-        if (before.verifier_node->end() + static_cast<int64_t>(tokens.size()) > lane_->context->limits().positions) {
+        const auto room = lane_->context->limits().positions - before.verifier_node->end();
+        if (static_cast<int64_t>(tokens.size() + probe_.size()) > room) {
             step->score_error = ErrorCode::context_exceeded;
             return;
         }
-        step->verifier_node = NodeRef(forest, forest.add_child(before.verifier_node.id(), std::move(tokens)));
+        step->verifier_node = add_nodes(before.verifier_node.id(), std::move(tokens));
     }
-    Node & node = *step->verifier_node;
     auto job = std::make_unique<Job>();
     job->step = step;
     job->age = lane_->next_age();
-    if (reading_.kind == Reading::Kind::tag) {
+    if (!probe_.empty()) {
+        job->read = NodeRef(forest, forest.add_child(step->verifier_node.id(), probe_));
+    } else if (reading_.before_last && step->verifier_node->parent != above(*step).verifier_node.id()) {
+        job->read = NodeRef::another(forest, step->verifier_node->parent);
+    }
+    Node & node = *job->node();
+    if (reading_.before_last && !job->read) {
+        job->before_unread = true;
+    } else if (reading_.reads_last_row()) {
         node.want_last = true;
         job->upto = node.size();
     } else {
         node.want_inner = true;
         job->upto = node.size() - 1;
-        job->first_unread = true;
+        job->before_unread = true;
     }
     step->scoring = true;
     pending_tokens_ += job->upto;
-    by_node_[step->verifier_node.id()] = job.get();
+    by_node_[job->node().id()] = job.get();
     jobs_.push_back(std::move(job));
 }
 
@@ -152,7 +173,7 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
         add_node(search, target_of(*job), target_upto(*job));
         // A likelihood's first token is read after the parent, which may lack its last token only.
         const NodeRef & parent = above(*job->step).verifier_node;
-        if (job->first_unread) add_node(search, parent.id(), parent->size());
+        if (job->before_unread) add_node(search, parent.id(), parent->size());
     }
     std::unordered_set<const Step *> steps;
     each_to_score([&](const Step & step, const std::string & text, uint32_t tokens) {
@@ -162,7 +183,7 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
         const Step * at = step.verifier_place;
         for (; !at->verifier_node && steps.insert(at).second; at = at->parent->verifier_place) {
             if (at->given) {
-                const auto words = lane_->model->tokenize(at->text, TextKind::context);
+                const auto words = lane_->model->tokenize(template_text(at->text), false);
                 search.account->committed.verifier += static_cast<int64_t>(words.size());
             } else {
                 const auto tokens_above = static_cast<uint32_t>(at->n_tokens());
@@ -174,9 +195,13 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
 }
 
 int64_t Verifier::tokens_to_score(const std::string & text, uint32_t tokens) const {
-    const int64_t tag = reading_.kind == Reading::Kind::tag ? 1 : 0;
-    if (same_vocabulary_) return tokens + tag;
-    return static_cast<int64_t>(lane_->model->tokenize(text, TextKind::plain).size()) + tag;
+    const auto all = [&](const Reading::Frame & frame) {
+        if (reading_.words != Reading::Words::own || !same_vocabulary_) {
+            return reading_.tokens(*lane_->model, text, frame, {}).size();
+        }
+        return tokens + lane_->model->tokenize(template_text(frame.after), false).size();
+    };
+    return static_cast<int64_t>(std::max(all(reading_.first), all(reading_.next)) + probe_.size());
 }
 
 void Verifier::drop(const Search & search) {
@@ -193,7 +218,7 @@ bool Verifier::worth_a_turn(bool generator_busy) {
 
 // A likelihood's first token is read from the row after the parent.
 NodeId Verifier::target_of(const Job & job) const {
-    return job.upto > 0 ? job.step->verifier_node.id() : above(*job.step).verifier_node.id();
+    return job.upto > 0 ? job.node().id() : above(*job.step).verifier_node.id();
 }
 
 uint32_t Verifier::target_upto(const Job & job) const {
@@ -218,7 +243,7 @@ void Verifier::plan(uint32_t owed, const Job * alone) {
         job->planned = false;
         if (job->done || (alone != nullptr && job.get() != alone)) continue;
         const NodeId parent = above(*job->step).verifier_node.id();
-        if (job->first_unread && forest[parent].kept_row.empty()) {
+        if (job->before_unread && forest[parent].kept_row.empty()) {
             forest[parent].want_last = true;
             // Computed, but nobody kept the logits: the path is computed again.
             const bool lost = forest[parent].computed == forest[parent].size();
@@ -280,27 +305,34 @@ void Verifier::turn(EngineStats & stats) {
 
 void Verifier::ask() {
     asked_.clear();
-    const auto likelihood = [&](Job & job, uint32_t token, int32_t row) {
+    const auto ask = [&](Job & job, uint32_t token, int32_t row) {
         asked_.push_back({&job, token});
-        lane_->asks().push_back({row, LogProbability{job.step->verifier_node->tokens[token]}});
+        std::vector<Ask> & asks = lane_->asks();
+        switch (reading_.kind) {
+            case Reading::Kind::likelihood:
+                return asks.push_back({row, LogProbability{job.step->verifier_node->tokens[token]}});
+            case Reading::Kind::pair:
+                return asks.push_back({row, PairProbability{reading_.positive, reading_.negative}});
+            case Reading::Kind::head: return asks.push_back({row, Reward{reading_.head.get()}});
+        }
     };
     for (const auto & job : jobs_) {
-        if (job->done || !job->first_unread) continue;
+        if (job->done || !job->before_unread) continue;
         const int32_t row = above(*job->step).verifier_node->row;
-        if (row >= 0) likelihood(*job, 0, row);
+        if (row >= 0) ask(*job, 0, row);
     }
     const Batch & batch = lane_->batch();
     for (size_t i = 0; i < batch.outputs.size(); ++i) {
         const auto found = by_node_.find(batch.outputs[i].node);
         if (found == by_node_.end()) continue;
         Job & job = *found->second;
+        if (reading_.reads_last_row() && job.before_unread) continue;  // it is another's row
         const auto row = static_cast<int32_t>(i);
         const uint32_t next = batch.outputs[i].index + 1;
-        if (reading_.kind == Reading::Kind::tag) {
-            asked_.push_back({&job, 0});
-            lane_->asks().push_back({row, PairProbability{reading_.positive, reading_.negative}});
+        if (reading_.reads_last_row()) {
+            ask(job, 0, row);
         } else if (next < job.step->verifier_node->size()) {
-            likelihood(job, next, row);
+            ask(job, next, row);
         }
     }
 }
@@ -308,15 +340,16 @@ void Verifier::ask() {
 void Verifier::read_answers() {
     const std::span<const Answer> answers = lane_->answers();
     for (size_t i = 0; i < asked_.size(); ++i) read(*asked_[i].job, asked_[i].token, answers[i].value);
-    if (reading_.kind == Reading::Kind::tag) return;
+    if (reading_.reads_last_row()) return;
     for (const auto & [job, token] : asked_) {
         if (token == 0) keep_if_wanted(above(*job->step));
     }
 }
 
 void Verifier::read_kept_rows() {
+    if (reading_.reads_last_row()) return;
     for (const auto & job : jobs_) {
-        if (job->done || !job->first_unread) continue;
+        if (job->done || !job->before_unread) continue;
         Step & before = above(*job->step);
         const float * row = lane_->row_after(before.verifier_node.id());
         if (row == nullptr) continue;
@@ -327,16 +360,16 @@ void Verifier::read_kept_rows() {
 }
 
 void Verifier::read(Job & job, uint32_t token, float value) {
-    if (reading_.kind == Reading::Kind::tag) return finish(job, static_cast<double>(value));
+    if (reading_.reads_last_row()) return finish(job, static_cast<double>(value));
     if (token == 0) {
-        job.first_unread = false;
+        job.before_unread = false;
     } else if (token == job.next) {
         ++job.next;
     } else {
         return;  // a parked node's rows come a second time
     }
     job.log_probability += static_cast<double>(value);
-    const bool whole = !job.first_unread && job.next == job.step->verifier_node->size();
+    const bool whole = !job.before_unread && job.next == job.step->verifier_node->size();
     if (whole) finish(job, std::exp(job.log_probability));
 }
 
@@ -365,10 +398,10 @@ void Verifier::end(Job & job, ErrorCode error) {
     Step & step = *job.step;
     step.scoring = false;
     step.score_error = error;
-    step.verifier_node->want_inner = false;
-    step.verifier_node->want_last = false;
-    lane_->forest.settle(step.verifier_node.id());
-    by_node_.erase(step.verifier_node.id());
+    job.node()->want_inner = false;
+    job.node()->want_last = false;
+    lane_->forest.settle(job.node().id());
+    by_node_.erase(job.node().id());
     job.done = true;
 }
 

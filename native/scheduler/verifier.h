@@ -1,12 +1,9 @@
 // Owns: scoring: the verifier's own tree of the same steps, and what is read from its logits.
 // Must not know: the queue, how steps are written. Thread: the scheduler thread.
 //
-// Each step costs its own tokens only. Two readings, one path:
-//   likelihood  score = exp(sum of log p(token)) over the step, given all before it (an implicit PRM). The logits
-//               before a step's first token are those after its parent's last one, so a last token is decoded only
-//               when a child needs it.
-//   tag         a tag token follows each step and stays in the context; score = softmax over the positive and the
-//               negative token's logits at the tag, the positive's share (Math-Shepherd, Wang et al. 2023).
+// Each step costs its own tokens only. For a likelihood the logits before a step's first token are those after its
+// parent's last one, so a last token is decoded only when a child needs it. All other readings are of one row, the
+// last one's.
 #pragma once
 
 #include <functional>
@@ -16,20 +13,10 @@
 #include <vector>
 
 #include "scheduler/lane.h"
+#include "scheduler/reading.h"
 #include "scheduler/search.h"
 
 namespace thinktree {
-
-struct Reading {
-    enum class Kind { likelihood, tag } kind = Kind::likelihood;
-    Token tag = -1;
-    Token positive = -1;
-    Token negative = -1;
-};
-
-// From token texts; throws Error (invalid_option) if one is not a single token of the verifier's vocabulary.
-Reading tag_reading(const Model & model, const std::string & tag, const std::string & positive,
-                    const std::string & negative);
 
 class Verifier {
 public:
@@ -37,7 +24,7 @@ public:
     Verifier(std::unique_ptr<Lane> lane, Reading reading, const Model & generator);
 
     // Prepares the root step of a new search. Throws Error (empty_prompt, context_exceeded).
-    void open(Step & root, const std::string & prompt);
+    void open(Step & root, const Text & prompt);
     // Begins to score the step and all above it that have no score yet.
     void score(const std::shared_ptr<Step> & step);
     // Where the verifier's tree goes on below a new context.
@@ -62,14 +49,18 @@ public:
 private:
     struct Job {
         std::shared_ptr<Step> step;
+        NodeRef
+            read;  // whose last row is read, if not the step's own: a probe below it, or the node above its last token
         uint64_t age = 0;
-        uint32_t upto = 0;          // tokens of the step's node to decode
-        uint32_t next = 1;          // likelihood: the first token whose probability is not read, but for token 0,
-        bool first_unread = false;  // whose probability comes from the row after the parent
+        uint32_t upto = 0;           // tokens to decode of the node that is read
+        uint32_t next = 1;           // likelihood: the first token whose probability is not read, but for token 0
+        bool before_unread = false;  // what comes from the row before the step's first token is not read
         double log_probability = 0;
         bool planned = false;
         bool suspect = false;
         bool done = false;
+
+        const NodeRef & node() const { return read ? read : step->verifier_node; }
     };
 
     // What each of the lane's asks is for.
@@ -78,6 +69,7 @@ private:
         uint32_t token;  // likelihood: which one of the step's
     };
 
+    NodeRef add_nodes(NodeId above, std::vector<Token> tokens);
     void begin(const std::shared_ptr<Step> & step);
     void begin_context(Step & context);
     std::vector<Token> tokens_of(const Step & step) const;
@@ -99,6 +91,7 @@ private:
     const Reading reading_;
     const Model & generator_;
     const bool same_vocabulary_;
+    const std::vector<Token> probe_;
     std::vector<std::unique_ptr<Job>> jobs_;
     std::unordered_map<NodeId, Job *> by_node_;
     std::vector<Asked> asked_;

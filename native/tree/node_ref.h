@@ -22,11 +22,12 @@ public:
         if (id_ != no_node) forest_->release(id_);
     }
 
-    // Another reference on the same node.
-    NodeRef share() const {
-        ++(*forest_)[id_].refs;
-        return {*forest_, id_};
+    // Another reference on a node that somebody holds.
+    static NodeRef another(TokenForest & forest, NodeId id) {
+        ++forest[id].refs;
+        return {forest, id};
     }
+    NodeRef share() const { return another(*forest_, id_); }
     // The tokens from below `above`, one of its ancestors, to its own last one.
     std::vector<Token> path_below(NodeId above) const { return forest_->path(above, id_); }
 

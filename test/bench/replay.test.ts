@@ -75,7 +75,7 @@ describe("a recorded tree", () => {
 
 describe("recording", () => {
   it("tells the rounds of a beam search", async () => {
-    await using engine = await Engine.load({ generator: { fake: {} }, verifier: { fake: {}, reading: "likelihood" } });
+    await using engine = await Engine.load({ generator: { fake: {} }, verifier: { fake: {} } });
     await using search = await engine.openTree({
       ...{
         prompt: "p",

@@ -44,7 +44,7 @@ function open(seed = 1): Promise<Tree> {
 }
 
 test.each([1, 3, 16, 100])("%i branches: a step is as likely to the verifier as to the generator", async (n) => {
-  await load({ generator: model("tiny-generator"), verifier: { path: model("tiny-generator"), reading: "likelihood" } });
+  await load({ generator: model("tiny-generator"), verifier: { path: model("tiny-generator"), recipe: "likelihood" } });
   const tree = await open();
   const branches = tree.fork(tree.root, n);
   await tree.extend(branches, { score: true, steps: 2 });
@@ -99,7 +99,7 @@ test("easy questions are solved, and cost what the ledger says", async () => {
 
 test("a tag verifier decodes the steps and their tags, and nothing else", async () => {
   await load({ generator: model("tiny-generator"), verifier: model("tiny-prm") });
-  expect(engine.models.verifier).toMatchObject({ reading: "tag" });
+  expect(engine.models.verifier).toMatchObject({ reading: "pair" });
   const { candidates, ledger } = await engine.solve(heldOut[1]!.question, { strategy: bestOfN({ n: 8 }), seed: 1 });
   const steps = candidates.flatMap((candidate) => candidate.steps);
   for (const { score } of steps) expect(score).toSatisfy((p: number) => p > 0 && p < 1);

@@ -2,8 +2,8 @@
 // scores are those of each branch alone, and the ledger counts distinct tokens.
 #include <random>
 
-#include "driver.h"
 #include "naive.h"
+#include "scored.h"
 
 namespace {
 
@@ -116,7 +116,7 @@ TEST(what_a_spent_budget_ends_alike_is_one_step) {
         for (const int64_t budget : {3, 10, 25}) {
             Driver::Setup setup;
             setup.with_verifier = true;
-            setup.reading = {Reading::Kind::tag, 'k', 'y', 'n'};
+            setup.reading = pair_reading("k", 'y', 'n');
             Driver driver(setup);
             const auto opened = driver.open("spent", seed, [&](OpenSearch & c) { c.token_budget = budget; });
             const auto requests = driver.extend_together(driver.fork(opened.root, 24), 99, true, at_temperature(0.3f));

@@ -104,7 +104,7 @@ void grow_at_random(uint64_t seed, const Reading & reading, bool sees_context, b
 
 TEST(texts_and_scores_are_those_of_each_path_alone) {
     for (uint64_t seed = 0; seed < 48; ++seed) {
-        grow_at_random(seed, seed % 3 == 2 ? fake_tag_reading : Reading{}, seed % 2 == 0, seed % 4 >= 2);
+        grow_at_random(seed, all_readings[seed % std::size(all_readings)].reading, seed % 2 == 0, seed % 4 >= 2);
     }
 }
 
@@ -129,23 +129,16 @@ TEST(a_verifier_sees_the_context_only_if_it_is_to) {
             CHECK(!completion.scores.empty());
             check_scores(completion, naive_scores(alone, verifier, "5*6=?", reading, sees_context));
 
-            const auto tokens_of = [&](const std::vector<NaiveStep> & steps) {
-                int64_t all = 0;
-                for (const NaiveStep & step : steps) {
-                    all += static_cast<int64_t>(step.tokens.size()) + (reading.kind == Reading::Kind::tag);
-                }
-                return all;
-            };
-            const int64_t last = reading.kind == Reading::Kind::likelihood;
+            NaiveBranch first = NaiveBranch::root(naive, "5*6=", 11);
+            first.extend(naive, 99, {});
+            // What follows the attempt needs its last token as well.
+            const int64_t seen = naive_cost(first, verifier.model(), reading) + reads_no_end(reading);
             const Ledger ledger = driver.ledger(opened.search);
             CHECK_EQ(ledger.verifier_prompt_tokens, 5 + (sees_context ? 4 : 0));
-            CHECK_EQ(ledger.verifier_tokens,
-                     tokens_of(alone.steps) - last + (sees_context ? tokens_of(alone.attempts[0].first) : 0));
+            CHECK_EQ(ledger.verifier_tokens, naive_cost(alone, verifier.model(), reading) + (sees_context ? seen : 0));
             CHECK_EQ(ledger.recomputed_tokens, 0);
             // The attempt's own scores are what they would have been.
             const Completion attempt = driver.wait(driver.score(opened.root));
-            NaiveBranch first = NaiveBranch::root(naive, "5*6=", 11);
-            first.extend(naive, 99, {});
             check_scores(attempt, naive_scores(first, verifier, "5*6=?", reading, sees_context));
             CHECK_EQ(driver.ledger(opened.search).recomputed_tokens, 0);
         }
@@ -225,7 +218,7 @@ TEST(a_context_after_an_empty_attempt_is_scored) {
         const Completion revised = driver.wait(driver.extend(next, 9));
         NaiveBranch alone = NaiveBranch::root(verifier, "p?" + text_of(attempt) + "x", 1);
         for (const StepResult & step : revised.steps) {
-            alone.steps.push_back({step.text, verifier.model().tokenize(step.text, TextKind::plain), 0, 0});
+            alone.steps.push_back({step.text, verifier.model().tokenize(plain_text(step.text), false), 0, 0});
         }
         const Completion scored = driver.wait(driver.score(next));
         const std::vector<double> expected = alone.likelihoods(verifier, "p?" + text_of(attempt) + "x", false);

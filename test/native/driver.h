@@ -100,8 +100,8 @@ public:
         command.request = next_request();
         command.search = id_++;
         command.root = id_++;
-        command.prompt = prompt;
-        command.verifier_prompt = prompt + "?";
+        command.prompt = template_text(prompt);
+        command.verifier_prompt = template_text(prompt + "?");
         command.seed = seed;
         change(command);
         const std::lock_guard lock(mutex_);

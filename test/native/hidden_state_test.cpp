@@ -11,7 +11,7 @@ std::vector<float> naive_hidden(const std::string & prompt) {
     const auto model = make_fake_model({});
     auto context = model->make_context({}, [] { return false; });
     std::vector<BatchRow> rows;
-    for (const Token token : model->tokenize(prompt, TextKind::prompt)) {
+    for (const Token token : model->tokenize(template_text(prompt), true)) {
         rows.push_back({token, static_cast<Pos>(rows.size()), 0, true});
     }
     CHECK(context->decode_hidden(rows) == DecodeStatus::ok);

@@ -23,17 +23,26 @@ public:
     const std::vector<float> & row_after(const std::vector<Token> & path) {
         const auto known = rows_.find(path);
         if (known != rows_.end()) return known->second;
-        auto context = model_->make_context({}, [] { return false; });
-        std::vector<BatchRow> batch;
-        for (const Token token : path) batch.push_back({token, static_cast<Pos>(batch.size()), 0, false});
-        batch.back().output = true;
-        context->decode(batch, {});
+        const auto context = decoded(path, {});
         return rows_[path] = std::vector<float>(context->logits(0), context->logits(0) + model_->n_vocab());
+    }
+    float reward_after(const std::vector<Token> & path, const RewardHead & head) {
+        const Ask asks[]{{0, Reward{&head}}};
+        return decoded(path, asks)->answers()[0].value;
     }
 
     const Model & model() const { return *model_; }
 
 private:
+    std::unique_ptr<Context> decoded(const std::vector<Token> & path, std::span<const Ask> asks) {
+        auto context = model_->make_context({}, [] { return false; });
+        std::vector<BatchRow> batch;
+        for (const Token token : path) batch.push_back({token, static_cast<Pos>(batch.size()), 0, false});
+        batch.back().output = true;
+        context->decode(batch, asks);
+        return context;
+    }
+
     static FakeOptions sound(const FakeOptions & options) {
         FakeOptions all;
         all.cells = all.batch = all.positions = 2048;
@@ -62,7 +71,7 @@ struct NaiveBranch {
     std::vector<std::pair<std::vector<NaiveStep>, std::string>> attempts{};
 
     static NaiveBranch root(NaiveModel & naive, const std::string & prompt, uint64_t seed) {
-        return {naive.model().tokenize(prompt, TextKind::prompt), fork_key(seed, 0), {}, false, {}};
+        return {naive.model().tokenize(template_text(prompt), true), fork_key(seed, 0), {}, false, {}};
     }
     NaiveBranch fork(uint32_t index) const {
         NaiveBranch copy = *this;
@@ -112,17 +121,15 @@ struct NaiveBranch {
         return all;
     }
 
-    // What a verifier reads before the solution; `tag`: after each step of an earlier attempt too, unless negative.
-    std::vector<Token> read_before(NaiveModel & verifier, const std::string & prompt, Token tag,
-                                   bool sees_context) const {
-        std::vector<Token> before = verifier.model().tokenize(prompt, TextKind::prompt);
+    // What a verifier reads before the solution; `append` puts the next step of an earlier attempt there.
+    template <class Append>
+    std::vector<Token> read_before(NaiveModel & verifier, const std::string & prompt, bool sees_context,
+                                   Append append) const {
+        std::vector<Token> before = verifier.model().tokenize(template_text(prompt), true);
         for (const auto & [attempt, text] : attempts) {
             if (!sees_context) continue;
-            for (const NaiveStep & step : attempt) {
-                before.insert(before.end(), step.tokens.begin(), step.tokens.end());
-                if (tag >= 0) before.push_back(tag);
-            }
-            for (const Token token : verifier.model().tokenize(text, TextKind::context)) before.push_back(token);
+            for (const NaiveStep & step : attempt) append(before, step, &step == &attempt.front());
+            for (const Token token : verifier.model().tokenize(template_text(text), false)) before.push_back(token);
         }
         return before;
     }
@@ -130,29 +137,19 @@ struct NaiveBranch {
     // Likelihood of each step under `verifier`, tokens as the generator wrote them or as the text is tokenised.
     std::vector<double> likelihoods(NaiveModel & verifier, const std::string & prompt, bool same_vocabulary,
                                     bool sees_context = false) const {
-        std::vector<Token> before = read_before(verifier, prompt, -1, sees_context);
+        std::vector<Token> before =
+            read_before(verifier, prompt, sees_context, [](auto & path, const auto & step, bool) {
+                path.insert(path.end(), step.tokens.begin(), step.tokens.end());
+            });
         std::vector<double> scores;
         for (const NaiveStep & step : steps) {
             double sum = 0;
             for (const Token token :
-                 same_vocabulary ? step.tokens : verifier.model().tokenize(step.text, TextKind::plain)) {
+                 same_vocabulary ? step.tokens : verifier.model().tokenize(plain_text(step.text), false)) {
                 sum += static_cast<double>(log_probability(verifier.row_after(before), token));
                 before.push_back(token);
             }
             scores.push_back(std::exp(sum));
-        }
-        return scores;
-    }
-
-    // A tag after each step, read as the positive's share against the negative.
-    std::vector<double> tags(NaiveModel & verifier, const std::string & prompt, Token tag, Token yes, Token no,
-                             bool sees_context = false) const {
-        std::vector<Token> before = read_before(verifier, prompt, tag, sees_context);
-        std::vector<double> scores;
-        for (const NaiveStep & step : steps) {
-            before.insert(before.end(), step.tokens.begin(), step.tokens.end());
-            before.push_back(tag);
-            scores.push_back(static_cast<double>(pair_probability(verifier.row_after(before), yes, no)));
         }
         return scores;
     }

@@ -14,16 +14,20 @@ using namespace thinktree;
 
 constexpr size_t vocabulary = 2'500;
 
+const RewardHead head({{3, 1, {0.5f, -1.0f, 2.0f}, {0.1f}}}, RewardHead::Activation::sigmoid, {0});
+
 struct Rows {
-    std::vector<std::vector<float>> logits;
-    std::vector<const float *> pointers;
+    std::vector<std::vector<float>> logits, hidden;
+    std::vector<OutputRow> outputs;
 
     Rows(size_t count, std::mt19937_64 & random) {
         std::normal_distribution<float> normal(0, 2.5f);
         logits.assign(count, std::vector<float>(vocabulary));
-        for (auto & row : logits) {
-            for (float & x : row) x = normal(random);
-            pointers.push_back(row.data());
+        hidden.assign(count, std::vector<float>(head.width()));
+        for (size_t i = 0; i < count; ++i) {
+            for (float & x : logits[i]) x = normal(random);
+            for (float & x : hidden[i]) x = normal(random);
+            outputs.push_back({logits[i], hidden[i]});
         }
     }
 };
@@ -37,6 +41,9 @@ Answer alone(const Ask & ask, const Rows & rows) {
     if (const LogProbability * known = std::get_if<LogProbability>(&ask.what)) {
         return {-1, log_probability(row, known->token)};
     }
+    if (const Reward * reward = std::get_if<Reward>(&ask.what)) {
+        return {-1, (*reward->head)(rows.hidden[static_cast<size_t>(ask.row)])};
+    }
     const auto & [a, b] = std::get<PairProbability>(ask.what);
     return {-1, pair_probability(row, a, b)};
 }
@@ -47,9 +54,10 @@ bool same_bits(const Answer & a, const Answer & b) {
 
 Ask random_ask(int32_t row, std::mt19937_64 & random) {
     const auto token = [&] { return static_cast<Token>(random() % vocabulary); };
-    switch (random() % 5) {
+    switch (random() % 6) {
         case 0: return {row, LogProbability{token()}};
         case 1: return {row, PairProbability{token(), token()}};
+        case 2: return {row, Reward{&head}};
         default: break;
     }
     const std::vector<SamplerOptions> all_options{
@@ -59,7 +67,7 @@ Ask random_ask(int32_t row, std::mt19937_64 & random) {
 }
 
 void read(RowReader & reader, size_t threads, const std::vector<Ask> & asks, const Rows & rows) {
-    reader.begin(asks, rows.pointers, vocabulary);
+    reader.begin(asks, rows.outputs);
     std::vector<std::thread> others;
     for (size_t i = 1; i < threads; ++i) others.emplace_back([&, i] { reader.work(i); });
     reader.work(0);

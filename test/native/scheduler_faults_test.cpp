@@ -1,6 +1,6 @@
 // Checks what a backend's failures cost: a passing fault nothing, a lasting one only the branch that causes it.
-#include "driver.h"
 #include "naive.h"
+#include "scored.h"
 
 namespace {
 
@@ -117,7 +117,7 @@ TEST(a_guilty_token_deep_in_a_prompt_fails_its_branch) {
     CHECK(driver.wait(innocent, 10).error == ErrorCode::none);
     CHECK(driver.wait(driver.score(good.root), 10).error == ErrorCode::none);
     OpenSearch search = driver.search("fine", 3);
-    search.verifier_prompt = std::string(200, '3') + "!";
+    search.verifier_prompt = template_text(std::string(200, '3') + "!");
     const BranchId branch = search.root;
     driver.submit({std::move(search)});
     CHECK(driver.wait(driver.extend(branch, 1, true), 10).error == ErrorCode::none);
@@ -174,7 +174,7 @@ TEST(a_score_that_failed_can_be_asked_for_again) {
         for (const bool poisoned : {false, true}) {
             Driver::Setup setup;
             setup.with_verifier = true;
-            if (tag) setup.reading = {Reading::Kind::tag, fake_tag_token, '+', '-'};
+            if (tag) setup.reading = fake_tag_reading;
             (poisoned ? setup.verifier.poison_token : setup.verifier.nan_after_token) = tag ? fake_tag_token : '7';
             setup.reading.negative = tag ? 0 : -1;  // where the fake puts its NaN
             Driver driver(setup);

@@ -93,7 +93,7 @@ TEST(a_failed_load_is_reported_and_its_requests_are_answered) {
                                       answered += static_cast<int>(completions.size());
                                   }});
             OpenSearch open{};
-            open.prompt = "p";
+            open.prompt = template_text("p");
             scheduler.submit({open, ReadLedger{1, 1}});
             first.unlock();
         }
@@ -110,9 +110,9 @@ public:
     int32_t width() const override { return model_->width(); }
     uint64_t n_params() const override { return model_->n_params(); }
     int64_t cell_bytes(CacheType cache) const override { return model_->cell_bytes(cache); }
-    std::vector<Token> tokenize(std::string_view text, TextKind kind) const override {
-        if (text.starts_with("throw")) throw std::runtime_error("to order");
-        return model_->tokenize(text, kind);
+    std::vector<Token> tokenize(const Text & text, bool begins) const override {
+        if (text.front().text.starts_with("throw")) throw std::runtime_error("to order");
+        return model_->tokenize(text, begins);
     }
     const std::string & piece(Token token) const override { return model_->piece(token); }
     bool is_end(Token token) const override { return model_->is_end(token); }
@@ -143,8 +143,8 @@ TEST(a_model_that_throws_costs_one_request) {
                                   for (const Completion & c : completions) answers[c.request] = c.error;
                               }});
         OpenSearch good{}, bad{};
-        good.request = 1, good.search = 1, good.root = 1, good.prompt = "good";
-        bad.request = 2, bad.search = 2, bad.root = 2, bad.prompt = "throw";
+        good.request = 1, good.search = 1, good.root = 1, good.prompt = template_text("good");
+        bad.request = 2, bad.search = 2, bad.root = 2, bad.prompt = template_text("throw");
         scheduler.submit({good, bad, Extend{3, 1, 1, {}, false}});
         for (int i = 0; i < 5000; ++i) {
             std::this_thread::sleep_for(std::chrono::milliseconds(1));

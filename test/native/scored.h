@@ -9,14 +9,60 @@
 
 namespace thinktree {
 
-inline const Reading fake_tag_reading{Reading::Kind::tag, fake_tag_token, '+', '-'};
+inline Reading pair_reading(const std::string & tag, Token positive, Token negative) {
+    Reading reading;
+    reading.kind = Reading::Kind::pair;
+    reading.first.after = reading.next.after = tag;
+    reading.positive = positive;
+    reading.negative = negative;
+    return reading;
+}
+inline const Reading fake_tag_reading = pair_reading(std::string(fake_tag), '+', '-');
 
-// Either reading, under the generator's vocabulary and under another.
+// In turns, as RLHFlow's; what is between two steps belongs to neither, and the last of it is read and forgotten.
+inline Reading turns_reading(Reading::Words words) {
+    Reading reading = pair_reading(" end<tag>", '1', '2');
+    reading.words = words;
+    reading.first.before = " ";
+    reading.next.before = "+<tag>";
+    reading.probe = "so<tag>";
+    reading.one_line = true;
+    return reading;
+}
+inline Reading head_reading() {
+    Reading reading;
+    reading.kind = Reading::Kind::head;
+    reading.words = Reading::Words::joined;
+    reading.next.before = "\n";
+    reading.head = std::make_shared<RewardHead>(
+        std::vector<RewardHead::Layer>{{fake_width, 2, {1, 2, 3, 4, 5, 6, 7, 8, 1, -2, 1, -2, 1, -2, 1, -2}, {-9, 0.5}},
+                                       {2, 3, {0.1f, 1, -0.2f, 1, 0.3f, -1}, {}}},
+        RewardHead::Activation::softmax, std::vector<size_t>{1, 2});
+    return reading;
+}
+
+inline Reading before_last_reading() {
+    Reading reading = head_reading();
+    reading.words = Reading::Words::apart;
+    reading.next.before = "";
+    reading.before_last = true;
+    return reading;
+}
+
+// Every reading, under the generator's vocabulary and under another.
 struct ReadingCase {
     Reading reading;
     int32_t vocab;
 };
-inline const ReadingCase all_readings[]{{{}, 260}, {{}, 300}, {fake_tag_reading, 260}, {fake_tag_reading, 300}};
+inline const ReadingCase all_readings[]{{{}, 260},
+                                        {{}, 300},
+                                        {fake_tag_reading, 260},
+                                        {fake_tag_reading, 300},
+                                        {turns_reading(Reading::Words::joined), 260},
+                                        {turns_reading(Reading::Words::apart), 300},
+                                        {head_reading(), 260},
+                                        {head_reading(), 300},
+                                        {before_last_reading(), 260}};
 
 inline Driver::Setup with_verifier(const Reading & reading = {}, int32_t vocab = FakeOptions{}.vocab) {
     Driver::Setup setup;
@@ -26,11 +72,63 @@ inline Driver::Setup with_verifier(const Reading & reading = {}, int32_t vocab =
     return setup;
 }
 
+// The toy's tokens are bytes, so that a text is the same tokens however it is put together.
+inline std::vector<Token> naive_piece(const Model & model, const Reading & reading, const std::string & step,
+                                      bool first) {
+    std::string words = step;
+    if (reading.words != Reading::Words::own) {
+        while (words.ends_with('\n')) words.pop_back();
+        while (words.starts_with('\n')) words.erase(0, 1);
+    }
+    for (char & c : words) {
+        if (c == '\n' && reading.one_line) c = ' ';
+    }
+    const Reading::Frame & frame = first ? reading.first : reading.next;
+    return model.tokenize({{frame.before, true}, {words, false}, {frame.after, true}}, false);
+}
+
 inline std::vector<double> naive_scores(const NaiveBranch & alone, NaiveModel & verifier, const std::string & prompt,
                                         const Reading & reading, bool sees_context = false) {
-    return reading.kind == Reading::Kind::tag
-               ? alone.tags(verifier, prompt, reading.tag, reading.positive, reading.negative, sees_context)
-               : alone.likelihoods(verifier, prompt, verifier.model().n_vocab() == FakeOptions{}.vocab, sees_context);
+    const Model & model = verifier.model();
+    if (reading.kind == Reading::Kind::likelihood) {
+        return alone.likelihoods(verifier, prompt, model.n_vocab() == FakeOptions{}.vocab, sees_context);
+    }
+    bool first = true;  // a step without tokens is none
+    const auto append = [&](std::vector<Token> & path, const NaiveStep & step, bool begins) {
+        const std::vector<Token> piece = naive_piece(model, reading, step.text, first = first || begins);
+        path.insert(path.end(), piece.begin(), piece.end());
+        first = first && piece.empty();
+        return !piece.empty();
+    };
+    std::vector<Token> path = alone.read_before(verifier, prompt, sees_context, append);
+    std::vector<double> scores;
+    for (const NaiveStep & step : alone.steps) {
+        if (!append(path, step, &step == &alone.steps.front())) {
+            scores.push_back(1);  // nothing to doubt
+            continue;
+        }
+        std::vector<Token> read = path;
+        for (const Token token : model.tokenize(template_text(reading.probe), false)) read.push_back(token);
+        if (reading.before_last) read.pop_back();
+        const float score = reading.kind == Reading::Kind::head
+                                ? verifier.reward_after(read, *reading.head)
+                                : pair_probability(verifier.row_after(read), reading.positive, reading.negative);
+        scores.push_back(static_cast<double>(score));
+    }
+    return scores;
+}
+// Whether the last token of all needs not be decoded.
+inline bool reads_no_end(const Reading & reading) {
+    return reading.kind == Reading::Kind::likelihood || reading.before_last;
+}
+// Tokens that the verifier decodes for a solution's steps.
+inline int64_t naive_cost(const NaiveBranch & alone, const Model & model, const Reading & reading) {
+    const size_t probe = model.tokenize(template_text(reading.probe), false).size();
+    size_t tokens = 0;
+    for (const NaiveStep & step : alone.steps) {
+        tokens += naive_piece(model, reading, step.text, &step == &alone.steps.front()).size() + probe;
+    }
+    return static_cast<int64_t>(tokens) - (reads_no_end(reading) && !alone.steps.empty());
 }
 
 inline void check_scores(const Completion & completion, const std::vector<double> & expected) {
@@ -106,7 +204,7 @@ private:
 inline Driver::Setup random_setup(std::mt19937_64 & random) {
     Driver::Setup setup;
     setup.with_verifier = random() % 4 != 0;
-    if (random() % 2) setup.reading = fake_tag_reading;
+    setup.reading = all_readings[random() % std::size(all_readings)].reading;
     setup.verifier.vocab = random() % 2 ? 260 : 300;
     if (random() % 2) {
         setup.generator.cells = setup.verifier.cells = 90;

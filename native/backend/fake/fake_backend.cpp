@@ -53,9 +53,16 @@ public:
             ++probe_->violations;
             return DecodeStatus::failed;
         }
-        std::vector<const float *> logits;
-        for (const auto & row : rows_) logits.push_back(row.data());
-        reader_.begin(asks, logits, static_cast<size_t>(options_.vocab));
+        std::vector<OutputRow> outputs;
+        for (const BatchRow & row : rows) {
+            if (!row.output) continue;
+            const bool asked = std::any_of(asks.begin(), asks.end(), [&](const Ask & ask) {
+                return static_cast<size_t>(ask.row) == outputs.size() && std::holds_alternative<Reward>(ask.what);
+            });
+            if (asked) hidden_.push_back(hidden_after(row));
+            outputs.push_back({rows_[outputs.size()], asked ? hidden_.back() : std::span<const float>{}});
+        }
+        reader_.begin(asks, outputs);
         reader_.work(0);
         return DecodeStatus::ok;
     }
@@ -68,13 +75,7 @@ public:
         }
         const DecodeStatus status = decode(rows, {});
         if (status != DecodeStatus::ok) return status;
-        for (const BatchRow & row : rows) {
-            const uint64_t hash = hash_of(visible(row));
-            std::vector<float> & state = hidden_.emplace_back();
-            for (int32_t i = 0; i < fake_width; ++i) {
-                state.push_back(static_cast<float>(uniform_at(hash, static_cast<uint32_t>(i))));
-            }
-        }
+        for (const BatchRow & row : rows) hidden_.push_back(hidden_after(row));
         return status;
     }
 
@@ -148,6 +149,13 @@ private:
         return hash;
     }
 
+    std::vector<float> hidden_after(const BatchRow & row) {
+        const uint64_t hash = hash_of(visible(row));
+        std::vector<float> state;
+        for (uint32_t i = 0; i < fake_width; ++i) state.push_back(static_cast<float>(uniform_at(hash, i)));
+        return state;
+    }
+
     std::vector<float> logits_after(const BatchRow & row) {
         const std::vector<Token> path = visible(row);
         std::vector<float> logits(static_cast<size_t>(options_.vocab), -8.0f);
@@ -193,13 +201,19 @@ public:
     }
 
     int32_t n_vocab() const override { return options_.vocab; }
-    int32_t width() const override { return fake_width; }
+    int32_t width() const override { return static_cast<int32_t>(fake_width); }
     uint64_t n_params() const override { return 1000; }
     int64_t cell_bytes(CacheType) const override { return 1024; }
 
-    std::vector<Token> tokenize(std::string_view text, TextKind) const override {
+    std::vector<Token> tokenize(const Text & text, bool) const override {
         std::vector<Token> tokens;
-        for (const char c : text) tokens.push_back(static_cast<unsigned char>(c));
+        for (const auto & [words, is_template] : text) {
+            for (size_t i = 0; i < words.size(); ++i) {
+                const bool tag = is_template && words.compare(i, fake_tag.size(), fake_tag) == 0;
+                tokens.push_back(tag ? fake_tag_token : static_cast<unsigned char>(words[i]));
+                if (tag) i += fake_tag.size() - 1;
+            }
+        }
         return tokens;
     }
 

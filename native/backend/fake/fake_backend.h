@@ -44,7 +44,8 @@ struct FakeProbe {
 
 constexpr Token fake_end_token = 256;
 constexpr Token fake_tag_token = 257;
-constexpr int32_t fake_width = 8;
+constexpr std::string_view fake_tag = "<tag>";  // its text in a template
+constexpr uint32_t fake_width = 8;
 
 std::shared_ptr<const Model> make_fake_model(const FakeOptions & options, std::shared_ptr<FakeProbe> probe = nullptr);
 

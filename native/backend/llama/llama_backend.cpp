@@ -8,6 +8,7 @@
 #include "backend/llama/handles.h"
 #include "backend/llama/plan_probe.h"
 #include "backend/llama/thread_team.h"
+#include "backend/llama/tokenizer.h"
 #include "base/error.h"
 #include "llama.h"
 #include "tree/seq_set.h"
@@ -51,7 +52,7 @@ constexpr uint64_t params_worth_sharing = 30'000'000;
 class LlamaContext final : public Context {
 public:
     LlamaContext(std::shared_ptr<llama_model> model, const ContextOptions & options, std::function<bool()> should_abort)
-        : model_(std::move(model)), should_abort_(std::move(should_abort)) {
+        : model_(std::move(model)), should_abort_(std::move(should_abort)), rewards_(options.rewards) {
         n_vocab_ = llama_vocab_n_tokens(llama_model_get_vocab(model_.get()));
         const int32_t threads =
             std::clamp(options.threads == 0 ? usual_threads() : options.threads, 1, GGML_MAX_N_THREADS);
@@ -73,6 +74,7 @@ public:
         params.swa_full = true;    // a window's cells are needed again when an older branch goes on
         params.no_perf = true;
         params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // a hidden state is one token's
+        params.embeddings = rewards_;
         params.abort_callback = [](void * self) { return static_cast<LlamaContext *>(self)->should_abort_(); };
         params.abort_callback_data = this;
         const bool plans = attention_reads_plans(model_.get());
@@ -110,7 +112,7 @@ public:
         if (rows.size() > static_cast<size_t>(limits_.outputs)) return DecodeStatus::failed;
         llama_set_embeddings(context_.get(), true);
         const DecodeStatus status = run(rows);
-        llama_set_embeddings(context_.get(), false);
+        llama_set_embeddings(context_.get(), rewards_);
         return status;
     }
 
@@ -169,14 +171,20 @@ private:
 
     // A row is where llama.cpp has computed it if that is the host's memory, else, or in an unpatched one, a copy.
     bool read(std::span<const Ask> asks) {
-        logits_.clear();
-        for (size_t i = 0; i < output_rows_.size(); ++i) logits_.push_back(logits(static_cast<int32_t>(i)));
-        reader_->begin(asks, logits_, static_cast<size_t>(n_vocab_));
+        const auto width = static_cast<size_t>(llama_model_n_embd_out(model_.get()));
+        rows_.clear();
+        for (int32_t i = 0; i < static_cast<int32_t>(output_rows_.size()); ++i) {
+            OutputRow & row = rows_.emplace_back();
+            row.logits = {logits(i), static_cast<size_t>(n_vocab_)};
+            if (rewards_) row.hidden = {hidden(i), width};
+        }
+        reader_->begin(asks, rows_);
         return team_->run([this](size_t thread) { reader_->work(thread); });
     }
 
     std::shared_ptr<llama_model> model_;
     std::function<bool()> should_abort_;
+    const bool rewards_;
     ThreadpoolPtr threadpool_;  // outlives the context that uses it
     ContextPtr context_;
     std::optional<ThreadTeam> team_;
@@ -190,12 +198,13 @@ private:
     std::vector<llama_seq_id *> seq_pointers_;
     std::vector<int8_t> outputs_;
     std::vector<int32_t> output_rows_;
-    std::vector<const float *> logits_;  // of the outputs
+    std::vector<OutputRow> rows_;
 };
 
 class LlamaModel final : public Model {
 public:
-    explicit LlamaModel(ModelPtr model) : model_(std::move(model)), vocab_(llama_model_get_vocab(model_.get())) {
+    explicit LlamaModel(ModelPtr model)
+        : model_(std::move(model)), vocab_(llama_model_get_vocab(model_.get())), tokenizer_(vocab_) {
         const int32_t n = llama_vocab_n_tokens(vocab_);
         pieces_.reserve(static_cast<size_t>(n));
         for (llama_token token = 0; token < n; ++token) pieces_.push_back(read_piece(token));
@@ -219,20 +228,8 @@ public:
     const std::string & piece(Token token) const override { return pieces_.at(static_cast<size_t>(token)); }
     bool is_end(Token token) const override { return llama_vocab_is_eog(vocab_, token); }
 
-    std::vector<Token> tokenize(std::string_view text, TextKind kind) const override {
-        std::vector<Token> tokens(text.size() + 8);
-        const auto fill = [&] {
-            return llama_tokenize(vocab_, text.data(), static_cast<int32_t>(text.size()), tokens.data(),
-                                  static_cast<int32_t>(tokens.size()), kind == TextKind::prompt,
-                                  kind != TextKind::plain);
-        };
-        int32_t n = fill();
-        if (n < 0) {
-            tokens.resize(static_cast<size_t>(-n));
-            n = fill();
-        }
-        tokens.resize(static_cast<size_t>(std::max(n, 0)));
-        return tokens;
+    std::vector<Token> tokenize(const Text & text, bool begins) const override {
+        return tokenizer_.tokens(text, begins);
     }
 
     std::optional<std::string> metadata(const std::string & key) const override {
@@ -267,6 +264,7 @@ private:
 
     std::shared_ptr<llama_model> model_;
     const llama_vocab * vocab_;
+    Tokenizer tokenizer_;
     std::vector<std::string> pieces_;
 };
 

@@ -1,0 +1,76 @@
+#include "reading.h"
+
+#include "backend/llama/head_file.h"
+#include "base/error.h"
+
+namespace thinktree {
+
+namespace {
+
+std::string text(const Napi::Object & object, const char * name) {
+    const Napi::Value value = object.Get(name);
+    return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
+}
+
+Reading::Frame frame(const Napi::Object & object, const char * name) {
+    const Napi::Value value = object.Get(name);
+    if (!value.IsObject()) return {};
+    return {text(value.As<Napi::Object>(), "before"), text(value.As<Napi::Object>(), "after")};
+}
+
+}  // namespace
+
+const char * reading_name(Reading::Kind kind) {
+    switch (kind) {
+        case Reading::Kind::likelihood: return "likelihood";
+        case Reading::Kind::pair: return "pair";
+        case Reading::Kind::head: return "head";
+    }
+    return "likelihood";
+}
+
+ReadingOptions read_reading(const Napi::Object & object) {
+    ReadingOptions options;
+    Reading & reading = options.reading;
+    for (const auto kind : {Reading::Kind::pair, Reading::Kind::head}) {
+        if (text(object, "kind") == reading_name(kind)) reading.kind = kind;
+    }
+    const std::string words = text(object, "words");
+    if (words == "joined") reading.words = Reading::Words::joined;
+    if (words == "apart") reading.words = Reading::Words::apart;
+    reading.first = frame(object, "first");
+    reading.next = frame(object, "next");
+    reading.probe = text(object, "probe");
+    reading.one_line = object.Get("oneLine").ToBoolean();
+    options.positive = text(object, "positive");
+    options.negative = text(object, "negative");
+    options.head = text(object, "head");
+    if (text(object, "activation") == "softmax") options.activation = RewardHead::Activation::softmax;
+    if (const Napi::Value classes = object.Get("classes"); classes.IsArray()) {
+        const auto list = classes.As<Napi::Array>();
+        for (uint32_t i = 0; i < list.Length(); ++i) {
+            options.classes.push_back(list.Get(i).As<Napi::Number>().Uint32Value());
+        }
+    }
+    return options;
+}
+
+Reading make_reading(const ReadingOptions & options, const Model & model) {
+    Reading reading = options.reading;
+    if (reading.kind == Reading::Kind::pair) {
+        reading.positive = single_token(model, options.positive);
+        reading.negative = single_token(model, options.negative);
+    } else if (reading.kind == Reading::Kind::head) {
+        auto head = std::make_shared<RewardHead>(load_head(options.head), options.activation, options.classes);
+        if (head->width() != static_cast<size_t>(model.width())) {
+            throw Error(ErrorCode::invalid_option, "the reward head " + options.head + " reads states of " +
+                                                       std::to_string(head->width()) +
+                                                       " numbers, the verifier's have " +
+                                                       std::to_string(model.width()) + ": it is another model's");
+        }
+        reading.head = std::move(head);
+    }
+    return reading;
+}
+
+}  // namespace thinktree

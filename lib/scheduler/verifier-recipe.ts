@@ -1,0 +1,160 @@
+/**
+ * Which recipe a verifier is read by, and what that means to the engine.
+ *
+ * Owns: the recipes that come with the package; recognising one by a model's file; the sidecar of a reward head.
+ * Must not know: searches, how a score is computed.
+ */
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { metadataTexts } from "../engine/metadata.js";
+import type { EngineOptions } from "../engine/options.js";
+import { ThinkTreeError } from "../errors.js";
+import { checkRecipe, frameOf, likelihood, type CheckedRecipe, type VerifierRecipe } from "../verifiers/recipe.js";
+import { renderChat } from "./chat-template.js";
+
+export interface VerifierFile {
+  readonly path: string;
+  /** Layers on the GPU, if the build has one; -1: all. Default -1. */
+  readonly gpuLayers?: number | undefined;
+  /**
+   * The name of a recipe that comes with thinktree (models/recipes), a JSON file's path, or a recipe; "likelihood" for any
+   * language model. Default: as the GGUF says or is called, else likelihood.
+   */
+  readonly recipe?: string | VerifierRecipe | undefined;
+  /** Where the recipe reads a reward head: its sidecar. Default: NAME.head.gguf beside NAME.gguf. */
+  readonly head?: string | undefined;
+}
+
+/** What an engine is made of, as a person names it. */
+export interface ModelOptions extends Omit<EngineOptions, "verifier"> {
+  /**
+   * A GGUF file, by path, and the recipe that it is read by; null: none. Default: the embedded verifier with the embedded
+   * generator, else none.
+   */
+  readonly verifier?: string | VerifierFile | Extract<EngineOptions["verifier"], { fake: unknown }> | null | undefined;
+}
+
+type Metadata = ReadonlyMap<string, string>;
+type EngineVerifier = Extract<EngineOptions["verifier"], { path: string }>;
+type Reading = NonNullable<EngineVerifier["reading"]>;
+
+/**
+ * With the verifier's recipe in the place of its name.
+ * @throws {ThinkTreeError} INVALID_OPTION: no such recipe, or no head for it; UNSUPPORTED_MODEL: a chat template that fails
+ */
+export async function withReading({ verifier, ...others }: ModelOptions): Promise<EngineOptions> {
+  if (verifier === undefined) return others;
+  if (verifier === null || (typeof verifier === "object" && "fake" in verifier)) return { ...others, verifier };
+  return { ...others, verifier: await read(typeof verifier === "string" ? { path: verifier } : verifier) };
+}
+
+async function read({ path, gpuLayers, recipe, head }: VerifierFile): Promise<EngineVerifier> {
+  const metadata = await metadataTexts(path);
+  const chosen = recipe === undefined ? await recognised(path, metadata) : await named(recipe);
+  const { prompt, probe } = chosen.chat ? chatOf(chosen.chat, path, metadata) : chosen;
+  const { name, first = chosen.next, next, words, oneLine, beforeLast, aggregation } = chosen;
+  return {
+    path,
+    ...(gpuLayers !== undefined && { gpuLayers }),
+    reading: {
+      ...{ words, first: frameOf(first)!, next: frameOf(next)!, ...readOf(chosen, path, head) },
+      ...(probe !== undefined && { probe }),
+      ...(oneLine !== undefined && { oneLine }),
+      ...(beforeLast !== undefined && { beforeLast }),
+    },
+    recipe: {
+      ...{ "verifier.recipe": name, "verifier.aggregation": aggregation },
+      ...(prompt !== undefined && { prompt_template: prompt }),
+    },
+  };
+}
+
+/** The recipes that come with the package, by name. */
+export async function knownRecipes(): Promise<ReadonlyMap<string, CheckedRecipe>> {
+  const folder = fileURLToPath(new URL("../../models/recipes/", import.meta.url));
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+  const recipes = await Promise.all(files.map((name) => readRecipe(join(folder, name))));
+  return new Map([likelihood, ...recipes].map((recipe) => [recipe.name, recipe]));
+}
+
+async function named(recipe: string | VerifierRecipe): Promise<CheckedRecipe> {
+  if (typeof recipe !== "string") return checkRecipe(recipe, "verifier.recipe");
+  if (recipe.endsWith(".json")) return readRecipe(recipe);
+  const known = await knownRecipes();
+  const found = known.get(recipe);
+  if (found !== undefined) return found;
+  const names = [...known.keys()].sort().join(", ");
+  throw new ThinkTreeError("INVALID_OPTION", `no recipe is called "${recipe}": use a JSON file, or one of ${names}`);
+}
+
+async function readRecipe(path: string): Promise<CheckedRecipe> {
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new ThinkTreeError("INVALID_OPTION", `the recipe ${path} cannot be read: ${(cause as Error).message}`, {
+      cause,
+    });
+  });
+  let recipe: unknown;
+  try {
+    recipe = JSON.parse(text);
+  } catch (cause) {
+    throw new ThinkTreeError("INVALID_OPTION", `the recipe ${path} is no JSON: ${(cause as Error).message}`, { cause });
+  }
+  return checkRecipe(recipe, path);
+}
+
+/** What the file says of itself comes before what it is called. */
+async function recognised(path: string, metadata: Metadata): Promise<CheckedRecipe> {
+  const own = metadata.get("thinktree.verifier.recipe");
+  if (own !== undefined) return named(own);
+  if (metadata.has("thinktree.verifier.reading")) return embeddedRecipe(metadata);
+  const names = [metadata.get("general.name"), metadata.get("general.basename"), basename(path)];
+  for (const recipe of (await knownRecipes()).values()) {
+    const matches = (recipe.matches ?? []).map((pattern) => new RegExp(pattern, "i"));
+    if (matches.some((pattern) => names.some((name) => name !== undefined && pattern.test(name)))) return recipe;
+  }
+  return likelihood;
+}
+
+/** As models/train/export.py writes it: a tag's token after each step. */
+function embeddedRecipe(metadata: Metadata): CheckedRecipe {
+  const own = (key: string) => metadata.get(`thinktree.verifier.${key}`);
+  const tagged = {
+    ...{ next: `{step}${own("tag")}`, words: "own", read: { pair: [own("positive"), own("negative")] } },
+  };
+  const aggregation = own("aggregation") ?? likelihood.aggregation;
+  const reading = own("reading") === "tag" ? tagged : likelihood;
+  return checkRecipe({ ...reading, name: own("reading"), aggregation }, "thinktree.verifier.* of the model");
+}
+
+function readOf({ read, name }: CheckedRecipe, path: string, head?: string): Omit<Reading, "words" | "first" | "next"> {
+  if (read === "likelihood") return { kind: "likelihood" };
+  if ("pair" in read) return { kind: "pair", positive: read.pair[0], negative: read.pair[1] };
+  const sidecar = head ?? path.replace(/(\.gguf)?$/, ".head.gguf");
+  if (!existsSync(sidecar)) {
+    const mend = "thinktree import-prm makes one of the published checkpoint";
+    throw new ThinkTreeError(
+      "INVALID_OPTION",
+      `the recipe ${name} reads a reward head, and there is no ${sidecar}: ${mend}`,
+    );
+  }
+  return { kind: "head", head: sidecar, activation: read.head, classes: read.classes };
+}
+
+/** Before the step, with the question's place in it, and after the step. */
+function chatOf(chat: NonNullable<CheckedRecipe["chat"]>, path: string, metadata: Metadata) {
+  const template = metadata.get("tokenizer.chat_template");
+  if (template === undefined) {
+    throw new ThinkTreeError(
+      "UNSUPPORTED_MODEL",
+      `${path} has no chat template: give its recipe a prompt instead of a chat`,
+    );
+  }
+  const [prompt, probe, ...more] = renderChat(template, chat, { bos: "", eos: "" }, false).split("{step}");
+  if (prompt === undefined || probe === undefined || more.length > 0) {
+    throw new ThinkTreeError("UNSUPPORTED_MODEL", `the chat template of ${path} has no one place for a step`);
+  }
+  return { prompt, probe };
+}

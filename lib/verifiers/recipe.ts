@@ -1,0 +1,113 @@
+/**
+ * How a verifier reads a solution, as data: a published PRM's recipe is a JSON file in models/recipes.
+ *
+ * Owns: the recipe's fields and checks; where the question and a step stand in its templates.
+ * Must not know: the engine, how models are found, chat templates.
+ */
+import { z } from "zod";
+
+import { parseOptions, ThinkTreeError } from "../errors.js";
+import { aggregations } from "./aggregation.js";
+
+const text = z.string();
+const classNumber = z.number().int().min(0).max(1023);
+
+/** Templates' special tokens are recognised; in the question and in steps they are letters. */
+export const recipeSchema = z
+  .strictObject({
+    name: z.string().min(1),
+    /** Where it is described: a model card. */
+    source: text.optional(),
+    /** Regular expressions; a model whose `general.name` one of them matches, in any case, is read so. */
+    matches: z.array(z.string().min(1)).optional(),
+    /** Before the solution; `{question}` stands for the question. Without it: as the model's own metadata say. */
+    prompt: text.optional(),
+    /**
+     * What a step is to the model; it ends where its score is read. `{step}` stands for the step's text, without empty
+     * lines before it and blanks after it; `{step|trim}` also without blanks before it. Default: `next`.
+     */
+    first: text.optional(),
+    /** Of every step but a solution's first. Default: "{step}". */
+    next: text.default("{step}"),
+    /** Read after the step instead of its end, and forgotten: what would close the solution. Default: none. */
+    probe: text.optional(),
+    /**
+     * Turns of a chat, instead of prompt and probe: the model's own template makes of them what stands before `{step}`,
+     * which is read first, and what stands after it, which is the probe.
+     */
+    chat: z
+      .array(z.strictObject({ role: z.string().min(1), content: text }))
+      .min(1)
+      .optional(),
+    /**
+     * - `own`: the generator's tokens, if the vocabularies are equal.
+     * - `joined`: the template with the step in it is tokenised as one, with what comes before it.
+     * - `apart`: the step by itself, and what stands around it by itself.
+     */
+    words: z.enum(["own", "joined", "apart"]).default("joined"),
+    /** Blanks instead of newlines inside a step. */
+    oneLine: z.boolean().optional(),
+    read: z.union([
+      /** The probability of the step's tokens, given all before them. */
+      z.literal("likelihood"),
+      /** Two token texts: the first one's share of their probabilities. */
+      z.strictObject({ pair: z.tuple([z.string().min(1), z.string().min(1)]) }),
+      /** A reward head on the final hidden state; the probability of these classes together. */
+      z.strictObject({ head: z.enum(["sigmoid", "softmax"]), classes: z.array(classNumber).min(1) }),
+    ]),
+    /** It is read one token before the step's end. */
+    beforeLast: z.boolean().optional(),
+    aggregation: z.enum(aggregations),
+  })
+  .refine(({ first, next }) => [first ?? next, next].every((part) => frameOf(part)), {
+    message: 'first and next must have "{step}" in them, once',
+  })
+  .refine(({ chat, prompt, probe }) => chat === undefined || (prompt === undefined && probe === undefined), {
+    path: ["chat"],
+    message: "says what prompt and probe are: leave those out",
+  })
+  .refine(
+    ({ read, beforeLast, probe, chat }) =>
+      !beforeLast || (read !== "likelihood" && probe === undefined && chat === undefined),
+    {
+      path: ["beforeLast"],
+      message: "is for a pair or a head, without a probe",
+    },
+  );
+
+export type VerifierRecipe = z.input<typeof recipeSchema>;
+export type CheckedRecipe = z.output<typeof recipeSchema>;
+
+/** The verifier's own log-probability of a step: what any language model can be read as (an implicit PRM). */
+export const likelihood: CheckedRecipe = {
+  name: "likelihood",
+  next: "{step}",
+  words: "own",
+  read: "likelihood",
+  aggregation: "min",
+};
+
+/** @throws {ThinkTreeError} INVALID_OPTION: what is wrong with it, and where it comes from */
+export function checkRecipe(recipe: unknown, from: string): CheckedRecipe {
+  try {
+    return parseOptions(recipeSchema, recipe);
+  } catch (cause) {
+    throw new ThinkTreeError("INVALID_OPTION", `${from} is no verifier's recipe: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/** What stands around a step. */
+export interface Frame {
+  readonly before: string;
+  readonly after: string;
+  readonly trims: boolean;
+}
+
+/** Undefined: the template has no place for a step, or several. */
+export function frameOf(template: string): Frame | undefined {
+  const parts = template.split(/(\{step(?:\|trim)?\})/);
+  if (parts.length !== 3) return undefined;
+  return { before: parts[0]!, after: parts[2]!, trims: parts[1] === "{step|trim}" };
+}

@@ -1,0 +1,56 @@
+// Owns: how a verifier reads a solution: what stands around each step, and what its score is read from.
+// Must not know: trees, batches. Thread: any.
+//
+//   likelihood  score = exp(sum of log p(token)) over the step, given all before it (an implicit PRM).
+//   pair        two logits after the step's last token: the softmax over them, the positive's share
+//               (Math-Shepherd, Wang et al. 2023; RLHFlow).
+//   head        a reward head on the final hidden state at the step's last token (Qwen2.5-Math-PRM, Skywork-o1).
+//
+// What a step is to the verifier ends where it is read, so that steps can be read one by one:
+//
+//      How many?| First, 3*4=12 ки|\nSo 13 ки|            Math-Shepherd: " {step} ки", then "\n{step} ки"
+//      ...user\n\nHow many?| First ...<end>assistant\n\n|+<end>user\n\nSo 13<end>assistant\n\n|         RLHFlow
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "sampling/reward_head.h"
+
+namespace thinktree {
+
+struct Reading {
+    enum class Kind { likelihood, pair, head };
+    enum class Words {
+        own,     // the generator's tokens where the vocabularies are equal, else its text by itself
+        joined,  // the text, without the end of its line, as one with what stands around it and before it
+        apart,   // likewise, by itself, and so what stands around it
+    };
+    // A template's words.
+    struct Frame {
+        std::string before, after;
+        bool trims = false;  // without blanks before the step's text either
+    };
+
+    Kind kind = Kind::likelihood;
+    Words words = Words::own;
+    Frame first, next;                       // around a solution's first step, and around every other
+    std::string probe;                       // read after the step, and forgotten: the score is that of its last token
+    bool before_last = false;                // the score is that of the token before the last one
+    bool one_line = false;                   // blanks instead of newlines inside a step; not where words are its own
+    Token positive = -1, negative = -1;      // of a pair
+    std::shared_ptr<const RewardHead> head;  // of a head
+
+    bool reads_last_row() const { return kind != Kind::likelihood; }
+    // A step's tokens where they are not the generator's own. `before`: the letters that it follows, as many as may
+    // matter.
+    std::vector<Token> tokens(const Model & model, const std::string & step, const Frame & frame,
+                              const std::string & before) const;
+};
+
+// Of a token's text; throws Error (invalid_option) if it is not a single token of the model.
+Token single_token(const Model & model, const std::string & text);
+
+}  // namespace thinktree
