@@ -130,6 +130,7 @@ public:
         submit({Condition{parent, branch, text}});
         return branch;
     }
+    void write(BranchId branch, const std::string & text) { submit({Write{branch, text}}); }
     RequestId hidden_state(SearchId search) {
         const RequestId request = next_request();
         submit({HiddenState{request, search}});
