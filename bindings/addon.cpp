@@ -2,10 +2,12 @@
 #include <napi.h>
 
 #include "engine_object.h"
+#include "inspect.h"
 #include "metadata.h"
 
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set("Engine", thinktree::EngineObject::define(env));
+    exports.Set("inspect", Napi::Function::New(env, thinktree::inspect, "inspect"));
     exports.Set("metadata", Napi::Function::New(env, thinktree::read_metadata, "metadata"));
     return exports;
 }

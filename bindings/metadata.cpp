@@ -4,7 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "backend/llama/metadata.h"
+#include "backend/llama/gguf_file.h"
+#include "base/error.h"
 
 namespace thinktree {
 
@@ -16,7 +17,16 @@ public:
         : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), path_(std::move(path)) {}
     Napi::Promise promise() const { return deferred_.Promise(); }
 
-    void Execute() override { texts_ = metadata_texts(path_); }
+    void Execute() override {
+        try {
+            const GgufFile file(path_);
+            for (const std::string & key : file.keys()) {
+                if (auto text = file.text(key)) texts_.emplace_back(key, std::move(*text));
+            }
+        } catch (const Error &) {
+            // No model: whoever loads it is told why.
+        }
+    }
     void OnOK() override {
         Napi::Array out = Napi::Array::New(Env(), texts_.size());
         for (uint32_t i = 0; i < texts_.size(); ++i) {

@@ -12,6 +12,7 @@ import { calibrateCommand } from "./calibrate-command.js";
 import { demoCommand } from "./demo-command.js";
 import { evaluateCommand } from "./evaluate-command.js";
 import { failureOf } from "./failures.js";
+import { inspectCommand } from "./inspect-command.js";
 import { Interruption } from "./interruption.js";
 import { version } from "./package-files.js";
 import { paperOf } from "./paper.js";
@@ -57,6 +58,7 @@ for (const command of [
   calibrateCommand(interruption),
   reproduceCommand(interruption),
   benchCommand(interruption),
+  inspectCommand(),
   demoCommand(),
 ])
   program.addCommand(command);

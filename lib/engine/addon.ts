@@ -122,9 +122,60 @@ export interface NativeEngine {
   unref(): void;
 }
 
+/** What a model file says of itself, and llama.cpp of it. Numbers are bytes where they are called so. */
+export interface NativeInspection {
+  /** The file's, and those of the other parts of a split model. */
+  readonly bytes: number;
+  /** Lists of more than 1,024 values cross as their length. */
+  readonly metadata: readonly (readonly [key: string, value: MetadataValue])[];
+  readonly weights: readonly WeightType[];
+  readonly specialTokens: readonly SpecialToken[];
+  readonly templateRenders: boolean;
+  readonly devices: readonly Device[];
+  readonly refusal?: { readonly code: ErrorCode; readonly message: string };
+  readonly treeAttention: boolean;
+  readonly weightBytes?: number;
+  readonly f16?: NativeCache;
+  readonly q8_0?: NativeCache;
+}
+
+export type MetadataValue =
+  string | number | boolean | { readonly length: number; readonly values?: readonly number[] };
+
+/** The weights of one type of numbers. */
+export interface WeightType {
+  readonly type: string;
+  readonly tensors: number;
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+export interface SpecialToken {
+  /** bos, eos, eot, padding, ...: as the file's `tokenizer.ggml.*_token_id` has it. */
+  readonly name: string;
+  readonly id: number;
+  /** Empty if the vocabulary has no such token. */
+  readonly text: string;
+}
+
+export interface Device {
+  readonly name: string;
+  readonly description: string;
+  readonly gpu: boolean;
+  readonly bytes: number;
+  readonly freeBytes: number;
+}
+
+interface NativeCache {
+  /** Of one KV cell, all layers. */
+  readonly cellBytes: number;
+  readonly bufferBytes: number;
+}
+
 interface Addon {
   /** The texts among a GGUF's metadata; none if it is no GGUF file. */
   readonly metadata: (path: string) => Promise<[key: string, text: string][]>;
+  readonly inspect: (path: string, cells: number) => Promise<NativeInspection>;
   readonly Engine: new (options: object, onEvent: (...event: NativeEvent) => void) => NativeEngine;
 }
 
@@ -150,4 +201,15 @@ export function createNativeEngine(options: object, onEvent: (...event: NativeEv
 /** The texts among a GGUF's metadata, read without its weights; none if it is no GGUF file. */
 export async function metadataTexts(path: string): Promise<ReadonlyMap<string, string>> {
   return new Map(await load().metadata(path));
+}
+
+/** @throws {ThinkTreeError} MODEL_LOAD_FAILED: no GGUF file; INTERNAL */
+export async function inspectNatively(path: string, cells: number): Promise<NativeInspection> {
+  try {
+    return await load().inspect(path, cells);
+  } catch (error) {
+    if (ThinkTreeError.isInstance(error)) throw error;
+    const { code, message } = error as { code: ErrorCode; message: string };
+    throw new ThinkTreeError(code, `cannot read the model ${path}: ${message}`);
+  }
 }

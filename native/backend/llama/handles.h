@@ -22,7 +22,7 @@ using ContextPtr = std::unique_ptr<llama_context, Deleter<llama_free>>;
 using SamplerPtr = std::unique_ptr<llama_sampler, Deleter<llama_sampler_free>>;
 using ThreadpoolPtr = std::unique_ptr<ggml_threadpool, Deleter<ggml_threadpool_free>>;
 
-// Null if llama.cpp has refused it. `plans`: as attention_reads_plans found.
+// Null if llama.cpp has refused it. `plans`: as try_model found.
 inline ContextPtr open_context(llama_model * model, const llama_context_params & params, bool plans) {
     plan_attention = plans;
     ContextPtr context(llama_init_from_model(model, params));

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <memory>
-#include <string_view>
 
+#include "backend/llama/assertions.h"
+#include "backend/llama/gguf_file.h"
 #include "backend/llama/handles.h"
 #include "base/error.h"
 #include "ggml.h"
@@ -32,15 +33,18 @@ std::vector<RewardHead::Layer> load_head(const std::string & path) {
     const auto fail = [&](const std::string & why) -> Error {
         return {ErrorCode::model_load_failed, "cannot load the reward head " + path + ": " + why};
     };
+    std::string kind;
+    try {
+        kind = GgufFile(path).architecture();
+    } catch (const Error & error) {
+        throw fail(error.what());
+    }
+    if (kind != "thinktree-head") throw fail("it holds no reward head; `thinktree import-prm` makes one");
+    const CatchAssertions catching;
     ggml_context * tensors = nullptr;
     const std::unique_ptr<gguf_context, Deleter<gguf_free>> file(gguf_init_from_file(path.c_str(), {false, &tensors}));
     const std::unique_ptr<ggml_context, Deleter<ggml_free>> owner(tensors);
-    if (!file || !owner) throw fail("no such file, or not a GGUF file");
-    const int64_t kind = gguf_find_key(file.get(), "general.architecture");
-    if (kind < 0 || gguf_get_kv_type(file.get(), kind) != GGUF_TYPE_STRING ||
-        std::string_view(gguf_get_val_str(file.get(), kind)) != "thinktree-head") {
-        throw fail("it holds no reward head; `thinktree import-prm` makes one");
-    }
+    if (!file || !owner) throw fail("its tensors cannot be read");
     std::vector<RewardHead::Layer> layers;
     for (size_t i = 0; i < most_layers; ++i) {
         const std::string name = "head." + std::to_string(i);

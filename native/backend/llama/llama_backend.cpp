@@ -1,14 +1,17 @@
 #include "backend/llama/llama_backend.h"
 
 #include <algorithm>
-#include <fstream>
-#include <mutex>
 #include <thread>
 
+#include "backend/llama/assertions.h"
+#include "backend/llama/context_params.h"
+#include "backend/llama/gguf_file.h"
 #include "backend/llama/handles.h"
-#include "backend/llama/plan_probe.h"
+#include "backend/llama/loading.h"
+#include "backend/llama/logging.h"
 #include "backend/llama/thread_team.h"
 #include "backend/llama/tokenizer.h"
+#include "backend/llama/trial.h"
 #include "base/error.h"
 #include "llama.h"
 #include "tree/seq_set.h"
@@ -17,30 +20,6 @@ namespace thinktree {
 
 namespace {
 
-// llama.cpp logs to one function for the whole process. We print nothing; the last error explains a failed load.
-thread_local std::string last_log_error;
-
-void keep_errors(ggml_log_level level, const char * text, void *) {
-    if (level == GGML_LOG_LEVEL_ERROR) last_log_error = text;
-}
-
-std::string take_log_error() {
-    std::string text = std::move(last_log_error);
-    last_log_error.clear();
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-    return text;
-}
-
-void init_once() {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        llama_log_set(keep_errors, nullptr);
-        llama_backend_init();
-    });
-}
-
-// At most this much memory for the logits of one decode: a 150k vocabulary has 600 KB a row.
-constexpr int64_t logits_bytes = 160 << 20;
 // Rows of one decode up to which they cost no more each than fewer would. llama.cpp's own attention goes another way
 // for 64 rows than for 63.
 constexpr int32_t stock_tree_rows = 63;
@@ -51,37 +30,23 @@ constexpr uint64_t params_worth_sharing = 30'000'000;
 
 class LlamaContext final : public Context {
 public:
-    LlamaContext(std::shared_ptr<llama_model> model, const ContextOptions & options, std::function<bool()> should_abort)
+    LlamaContext(std::shared_ptr<llama_model> model, const Trial & trial, const ContextOptions & options,
+                 std::function<bool()> should_abort)
         : model_(std::move(model)), should_abort_(std::move(should_abort)), rewards_(options.rewards) {
+        const CatchAssertions catching;
+        const LogErrors log;
         n_vocab_ = llama_vocab_n_tokens(llama_model_get_vocab(model_.get()));
         const int32_t threads =
             std::clamp(options.threads == 0 ? usual_threads() : options.threads, 1, GGML_MAX_N_THREADS);
-        limits_.batch = std::max(options.batch, SeqSet::capacity);
-        limits_.sequences = SeqSet::capacity;
-        limits_.outputs = static_cast<int32_t>(std::clamp<int64_t>(
-            logits_bytes / (n_vocab_ * static_cast<int64_t>(sizeof(float))), SeqSet::capacity, limits_.batch));
-
-        llama_context_params params = llama_context_default_params();
-        params.n_ctx = static_cast<uint32_t>(options.cells);
-        params.n_batch = static_cast<uint32_t>(limits_.batch);
-        params.n_ubatch = params.n_batch;
-        params.n_seq_max = static_cast<uint32_t>(limits_.sequences);
-        params.n_outputs_max = static_cast<uint32_t>(limits_.outputs);
+        llama_context_params params = context_params(model_.get(), options);
         params.n_threads = threads;
         params.n_threads_batch = threads;
-        params.type_k = params.type_v = options.cache == CacheType::q8_0 ? GGML_TYPE_Q8_0 : GGML_TYPE_F16;
-        params.kv_unified = true;  // forks tag cells instead of copying them
-        params.swa_full = true;    // a window's cells are needed again when an older branch goes on
-        params.no_perf = true;
-        params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // a hidden state is one token's
-        params.embeddings = rewards_;
         params.abort_callback = [](void * self) { return static_cast<LlamaContext *>(self)->should_abort_(); };
         params.abort_callback_data = this;
-        const bool plans = attention_reads_plans(model_.get());
-        context_ = open_context(model_.get(), params, plans);
+        context_ = open_context(model_.get(), params, trial.reads_plans);
         if (!context_) {
             throw Error(ErrorCode::model_load_failed,
-                        "no context for this model: " + take_log_error() + " (fewer kvCells may help)");
+                        "no context for this model: " + log.first() + " (fewer kvCells may help)");
         }
 
         // Without a pool of our own, ggml would start and end threads at every decode.
@@ -92,10 +57,13 @@ public:
         team_.emplace(threadpool_.get(), threads);
         reader_.emplace(static_cast<size_t>(threads));
 
+        limits_.batch = static_cast<int32_t>(params.n_batch);
+        limits_.outputs = static_cast<int32_t>(params.n_outputs_max);
+        limits_.sequences = SeqSet::capacity;
         limits_.cells = static_cast<int32_t>(llama_n_ctx(context_.get()));
         limits_.positions = std::min(limits_.cells, llama_model_n_ctx_train(model_.get()));
-        limits_.tree_attention = plans;
-        limits_.tree_rows = plans || llama_supports_gpu_offload() ? SeqSet::capacity : stock_tree_rows;
+        limits_.tree_attention = trial.reads_plans;
+        limits_.tree_rows = trial.reads_plans || llama_supports_gpu_offload() ? SeqSet::capacity : stock_tree_rows;
     }
 
     const ContextLimits & limits() const override { return limits_; }
@@ -203,8 +171,13 @@ private:
 
 class LlamaModel final : public Model {
 public:
-    explicit LlamaModel(ModelPtr model)
-        : model_(std::move(model)), vocab_(llama_model_get_vocab(model_.get())), tokenizer_(vocab_) {
+    LlamaModel(ModelPtr model, const Trial & trial, int64_t widest)
+        : model_(std::move(model)),
+          vocab_(llama_model_get_vocab(model_.get())),
+          tokenizer_(vocab_),
+          trial_(trial),
+          widest_(widest) {
+        const CatchAssertions catching;
         const int32_t n = llama_vocab_n_tokens(vocab_);
         pieces_.reserve(static_cast<size_t>(n));
         for (llama_token token = 0; token < n; ++token) pieces_.push_back(read_piece(token));
@@ -215,15 +188,7 @@ public:
     uint64_t n_params() const override { return llama_model_n_params(model_.get()); }
 
     int64_t cell_bytes(CacheType cache) const override {
-        const llama_model * model = model_.get();
-        const std::string attention = metadata("general.architecture").value_or("") + ".attention.";
-        const auto width = [&](const char * key) {
-            const std::optional<std::string> value = metadata(attention + key);
-            return value ? std::stoll(*value) : llama_model_n_embd(model) / llama_model_n_head(model);
-        };
-        const int64_t numbers = llama_model_n_layer(model) * int64_t{llama_model_n_head_kv(model)} *
-                                (width("key_length") + width("value_length"));
-        return cache == CacheType::q8_0 ? numbers * 34 / 32 : numbers * 2;
+        return cache == CacheType::q8_0 ? trial_.cell_bytes * 17 / 32 : trial_.cell_bytes;
     }
     const std::string & piece(Token token) const override { return pieces_.at(static_cast<size_t>(token)); }
     bool is_end(Token token) const override { return llama_vocab_is_eog(vocab_, token); }
@@ -246,7 +211,11 @@ public:
 
     std::unique_ptr<Context> make_context(const ContextOptions & options,
                                           std::function<bool()> should_abort) const override {
-        return std::make_unique<LlamaContext>(model_, options, std::move(should_abort));
+        const double rows = std::max(options.batch, SeqSet::capacity);
+        assert_fits(static_cast<double>(options.cells) * static_cast<double>(cell_bytes(options.cache)) +
+                        rows * sizeof(float) * static_cast<double>(widest_),
+                    "a KV cache of " + std::to_string(options.cells) + " cells");
+        return std::make_unique<LlamaContext>(model_, trial_, options, std::move(should_abort));
     }
 
 private:
@@ -265,44 +234,29 @@ private:
     std::shared_ptr<llama_model> model_;
     const llama_vocab * vocab_;
     Tokenizer tokenizer_;
+    Trial trial_;
+    int64_t widest_;
     std::vector<std::string> pieces_;
 };
 
 }  // namespace
 
 std::shared_ptr<const Model> load_llama_model(const ModelFile & file) {
-    init_once();
-    const auto fail = [&](const std::string & why) -> Error {
-        return {ErrorCode::model_load_failed, "cannot load the model " + file.path + ": " + why};
+    prepare_llama();
+    // What a file says of itself may be long.
+    const auto fail = [&](ErrorCode code, const std::string & why) {
+        return Error(code, "cannot load the model " + file.path + ": " + why.substr(0, 400));
     };
-    std::ifstream stream(file.path, std::ios::binary);
-    if (!stream) throw fail("no such file, or not readable");
-    char magic[4] = {};
-    if (!stream.read(magic, sizeof magic) || std::string_view(magic, 4) != "GGUF") throw fail("not a GGUF file");
-
-    llama_model_params params = llama_model_default_params();
-    params.n_gpu_layers = file.gpu_layers;
-    take_log_error();
-    ModelPtr model;
     try {
-        model.reset(llama_model_load_from_file(file.path.c_str(), params));
+        const GgufFile gguf(file.path);
+        ModelPtr model = open_model(file.path, gguf, file.gpu_layers, Weights::loaded);
+        const Trial trial = try_model(model.get());
+        return std::make_shared<LlamaModel>(std::move(model), trial, gguf.widest());
+    } catch (const Error & error) {
+        throw fail(error.code, error.what());
     } catch (const std::exception & error) {
-        throw fail(error.what());
+        throw fail(ErrorCode::model_load_failed, error.what());
     }
-    if (!model) throw fail("llama.cpp refused it: " + take_log_error());
-    // A recurrent state cannot be forked at an earlier position, and an encoder has no next token.
-    if (llama_model_is_recurrent(model.get()) || llama_model_is_hybrid(model.get())) {
-        throw Error(ErrorCode::unsupported_model,
-                    file.path + ": recurrent and hybrid models cannot share their memory between branches yet");
-    }
-    if (llama_model_has_encoder(model.get()) || !llama_model_has_decoder(model.get()) ||
-        llama_model_is_diffusion(model.get())) {
-        throw Error(ErrorCode::unsupported_model, file.path + ": not a decoder-only language model");
-    }
-    if (llama_vocab_n_tokens(llama_model_get_vocab(model.get())) == 0) {
-        throw Error(ErrorCode::unsupported_model, file.path + ": the model has no vocabulary");
-    }
-    return std::make_shared<LlamaModel>(std::move(model));
 }
 
 }  // namespace thinktree

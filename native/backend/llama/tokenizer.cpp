@@ -1,6 +1,10 @@
 #include "backend/llama/tokenizer.h"
 
 #include <algorithm>
+#include <exception>
+
+#include "backend/llama/assertions.h"
+#include "base/error.h"
 
 namespace thinktree {
 
@@ -48,15 +52,21 @@ Tokenizer::Range Tokenizer::specials_in(const std::string & words) const {
 
 void Tokenizer::append(std::vector<Token> & tokens, std::string_view words, bool with_specials) const {
     if (words.empty()) return;
+    const CatchAssertions catching;
     const size_t before = tokens.size();
     const auto fill = [&](size_t room) {
         tokens.resize(before + room);
         return llama_tokenize(vocab_, words.data(), static_cast<int32_t>(words.size()), tokens.data() + before,
                               static_cast<int32_t>(room), false, with_specials);
     };
-    int32_t n = fill(words.size() + 8);
-    if (n < 0) n = fill(static_cast<size_t>(-n));
-    tokens.resize(before + static_cast<size_t>(std::max(n, 0)));
+    try {
+        int32_t n = fill(words.size() + 8);
+        if (n < 0) n = fill(static_cast<size_t>(-static_cast<int64_t>(n)));
+        tokens.resize(before + static_cast<size_t>(std::max(n, 0)));
+    } catch (const std::exception & error) {  // of a vocabulary with holes in it
+        throw Error(ErrorCode::unsupported_model,
+                    std::string("the model's vocabulary cannot write this text: ") + error.what());
+    }
 }
 
 }  // namespace thinktree

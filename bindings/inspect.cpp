@@ -1,0 +1,153 @@
+#include "inspect.h"
+
+#include <optional>
+#include <string>
+
+#include "backend/llama/inspection.h"
+#include "base/error.h"
+
+namespace thinktree {
+
+namespace {
+
+// Longer ones are no hyper-parameters: they cross as their length.
+constexpr size_t longest_list = 1024;
+// A chat template has some KB. JavaScript has no strings as long as a hostile file's may be.
+constexpr size_t longest_text = 1 << 20;
+
+Napi::Value encode_number(Napi::Env env, int64_t value) { return Napi::Number::New(env, static_cast<double>(value)); }
+
+Napi::Value encode_text(Napi::Env env, const std::string & text) {
+    return Napi::String::New(env, text.substr(0, longest_text));
+}
+
+Napi::Value encode_value(Napi::Env env, const GgufFile & file, const std::string & key) {
+    if (const auto text = file.text(key)) return encode_text(env, *text);
+    if (const auto flag = file.flag(key)) return Napi::Boolean::New(env, *flag);
+    if (const auto whole = file.whole(key)) return encode_number(env, *whole);
+    if (const auto real = file.real(key)) return Napi::Number::New(env, *real);
+    const int64_t length = file.length(key).value_or(0);
+    Napi::Object out = Napi::Object::New(env);
+    out["length"] = encode_number(env, length);
+    if (length <= static_cast<int64_t>(longest_list)) {
+        const std::vector<int64_t> values = file.list(key);
+        Napi::Array list = Napi::Array::New(env, values.size());
+        for (uint32_t i = 0; i < values.size(); ++i) list[i] = encode_number(env, values[i]);
+        out["values"] = list;
+    }
+    return out;
+}
+
+// Pairs, since a file may name its keys as it likes, also as JavaScript names a prototype.
+Napi::Value encode_metadata(Napi::Env env, const GgufFile & file) {
+    const std::vector<std::string> keys = file.keys();
+    Napi::Array out = Napi::Array::New(env, keys.size());
+    for (uint32_t i = 0; i < keys.size(); ++i) {
+        Napi::Array pair = Napi::Array::New(env, 2);
+        pair[0u] = encode_text(env, keys[i]);
+        pair[1u] = encode_value(env, file, keys[i]);
+        out[i] = pair;
+    }
+    return out;
+}
+
+Napi::Object encode_cache(Napi::Env env, const CacheMemory & memory) {
+    Napi::Object out = Napi::Object::New(env);
+    out["cellBytes"] = encode_number(env, memory.cell_bytes);
+    out["bufferBytes"] = encode_number(env, memory.use.buffers);
+    return out;
+}
+
+Napi::Object encode(Napi::Env env, const Inspection & found) {
+    Napi::Object out = Napi::Object::New(env);
+    out["bytes"] = encode_number(env, static_cast<int64_t>(found.file.bytes()));
+    out["metadata"] = encode_metadata(env, found.file);
+    Napi::Array weights = Napi::Array::New(env);
+    for (const auto & [name, type] : found.file.weights()) {
+        Napi::Object one = Napi::Object::New(env);
+        one["type"] = name;
+        one["tensors"] = encode_number(env, type.tensors);
+        one["parameters"] = encode_number(env, type.elements);
+        one["bytes"] = encode_number(env, static_cast<int64_t>(type.bytes));
+        weights[weights.Length()] = one;
+    }
+    out["weights"] = weights;
+    Napi::Array tokens = Napi::Array::New(env);
+    for (const SpecialToken & token : found.special_tokens) {
+        Napi::Object one = Napi::Object::New(env);
+        one["name"] = encode_text(env, token.name);
+        one["id"] = encode_number(env, token.id);
+        one["text"] = encode_text(env, token.text);
+        tokens[tokens.Length()] = one;
+    }
+    out["specialTokens"] = tokens;
+    out["templateRenders"] = found.template_renders;
+    Napi::Array devices = Napi::Array::New(env);
+    for (const Device & device : found.devices) {
+        Napi::Object one = Napi::Object::New(env);
+        one["name"] = device.name;
+        one["description"] = device.description;
+        one["gpu"] = device.gpu;
+        one["bytes"] = encode_number(env, device.total);
+        one["freeBytes"] = encode_number(env, device.free);
+        devices[devices.Length()] = one;
+    }
+    out["devices"] = devices;
+    if (found.refusal) {
+        Napi::Object refusal = Napi::Object::New(env);
+        refusal["code"] = error_code_name(found.refusal->first);
+        refusal["message"] = encode_text(env, found.refusal->second);
+        out["refusal"] = refusal;
+    }
+    out["treeAttention"] = found.tree_attention;
+    if (found.f16) {
+        out["weightBytes"] = encode_number(env, found.f16->use.weights);
+        out["f16"] = encode_cache(env, *found.f16);
+    }
+    if (found.q8_0) out["q8_0"] = encode_cache(env, *found.q8_0);
+    return out;
+}
+
+class InspectWorker : public Napi::AsyncWorker {
+public:
+    InspectWorker(Napi::Env env, std::string path, int32_t cells)
+        : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), path_(std::move(path)), cells_(cells) {}
+    Napi::Promise promise() const { return deferred_.Promise(); }
+
+    void Execute() override {
+        try {
+            found_.emplace(inspect_model(path_, cells_));
+        } catch (const Error & error) {
+            code_ = error.code;
+            SetError(error.what());
+        }
+    }
+    void OnOK() override { deferred_.Resolve(encode(Env(), *found_)); }
+    void OnError(const Napi::Error & error) override {
+        error.Value()["code"] = error_code_name(code_);
+        deferred_.Reject(error.Value());
+    }
+
+private:
+    Napi::Promise::Deferred deferred_;
+    std::string path_;
+    int32_t cells_;
+    std::optional<Inspection> found_;
+    ErrorCode code_ = ErrorCode::internal;
+};
+
+}  // namespace
+
+Napi::Value inspect(const Napi::CallbackInfo & info) {
+    const Napi::Env env = info.Env();
+    if (info.Length() != 2 || !info[0].IsString() || !info[1].IsNumber()) {
+        throw Napi::TypeError::New(env, "thinktree: expected (path, cells)");
+    }
+    auto * worker =
+        new InspectWorker(env, info[0].As<Napi::String>().Utf8Value(), info[1].As<Napi::Number>().Int32Value());
+    const Napi::Promise promise = worker->promise();
+    worker->Queue();
+    return promise;
+}
+
+}  // namespace thinktree

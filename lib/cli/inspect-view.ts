@@ -1,0 +1,129 @@
+/**
+ * A model file for people: what it is, what it needs, what will not work.
+ *
+ * Owns: that page. Pure: from an inspection to lines.
+ * Must not know: how files are read, streams.
+ */
+import type { CacheNeed, ModelInspection } from "../engine/inspect-model.js";
+import { significant } from "../report/numbers.js";
+import { grouped, wrap, type Paper } from "./paper.js";
+
+const margin = "  ";
+const nameWidth = 11;
+const mostTemplateLines = 3;
+const mostSpecialTokens = 6;
+
+type Fact = readonly [name: string, value: string];
+
+export function inspectView(model: ModelInspection, { columns, colors }: Paper): string[] {
+  const list = (facts: readonly Fact[], color = (text: string) => text) =>
+    facts.flatMap(([name, value]) =>
+      wrap(value, columns - margin.length - nameWidth).map(
+        (line, i) => `${margin}${colors.dim((i === 0 ? name : "").padEnd(nameWidth))}${color(line)}`,
+      ),
+    );
+  const { refusal, warnings } = model;
+  const verdict =
+    refusal === null
+      ? list([["loads", "yes"]], colors.green)
+      : list([["loads", `no: ${refusal.message} (${refusal.code})`]], colors.red);
+  const blocks = [
+    list(identity(model)),
+    list(vocabulary(model)),
+    needTable(model).map((line, i) => (i < 1 ? colors.dim(line) : line)),
+    list(devices(model)),
+    [
+      ...verdict,
+      ...list(
+        warnings.map((warning): Fact => ["note", warning]),
+        colors.yellow,
+      ),
+    ],
+  ];
+  return blocks.filter((block) => block.length > 0).flatMap((block) => ["", ...block.map((line) => line.trimEnd())]);
+}
+
+function identity(model: ModelInspection): Fact[] {
+  const { heads, kvHeads, headSize, layers, width, experts, slidingWindow, contextTokens } = model;
+  const weights = model.weights
+    .toSorted((a, b) => b.bytes - a.bytes)
+    .map(({ type, tensors }) => `${grouped(tensors)} ${type}`);
+  const shape = [
+    ...(layers === null ? [] : [`${layers} layers`]),
+    ...(width === null ? [] : [`width ${grouped(width)}`]),
+    ...(heads === null || heads === 0 ? [] : [`${heads} heads${headSize === null ? "" : ` of ${headSize}`}`]),
+    ...(kvHeads === null || kvHeads === heads ? [] : [`${kvHeads} for keys and values (GQA)`]),
+    ...(experts === null ? [] : [`${experts.used} of ${experts.count} experts`]),
+    ...(slidingWindow === null ? [] : [`a window of ${grouped(slidingWindow)}`]),
+  ];
+  return [
+    ["model", model.name ?? "(no name)"],
+    ["kind", `${model.architecture}, ${count(model.parameters)} parameters`],
+    ["file", `${size(model.fileBytes)}, ${model.quantisation} (tensors: ${weights.join(", ")})`],
+    ["shape", shape.join(", ") || "not said"],
+    ["context", contextTokens === null ? "not said" : `${grouped(contextTokens)} tokens`],
+  ];
+}
+
+function vocabulary({
+  vocabulary: { kind, preTokenizer, size, specialTokens },
+  chatTemplate,
+  recipe,
+}: ModelInspection): Fact[] {
+  const specials = specialTokens.slice(0, mostSpecialTokens).map(({ name, id, text }) => `${name} ${text || id}`);
+  const more = specialTokens.length - specials.length;
+  const recipes = Object.entries(recipe).map(([key, text]) => `${key} ${JSON.stringify(text)}`);
+  return [
+    ["tokenizer", `${kind ?? "none"}${preTokenizer === null ? "" : ` (${preTokenizer})`}, ${grouped(size)} tokens`],
+    ["special", [...specials, ...(more > 0 ? [`${more} more`] : [])].join(", ") || "none"],
+    ...templateFacts(chatTemplate),
+    ["recipe", recipes.join(", ") || "none"],
+  ];
+}
+
+function templateFacts(template: ModelInspection["chatTemplate"]): Fact[] {
+  if (template === null) return [["template", "none"]];
+  const lines = template.text.split("\n");
+  const shown = lines.slice(0, mostTemplateLines).map((line) => line.slice(0, 200));
+  const known = template.renders ? "llama.cpp renders it" : "llama.cpp does not render it";
+  return [
+    ["template", `${grouped(lines.length)} ${lines.length === 1 ? "line" : "lines"}, ${known}:`],
+    ["", shown.join("\n")],
+  ];
+}
+
+function needTable({ need }: ModelInspection): string[] {
+  if (need === null) return [];
+  const { branches, promptTokens, lengthTokens, cells, weightBytes, f16, q8_0 } = need;
+  const row = (name: string, values: readonly string[]) =>
+    `${margin}${name.padEnd(nameWidth)}${values.map((value) => value.padStart(11)).join("")}`;
+  const of = (cache: string, { cellBytes, cacheBytes, bufferBytes, totalBytes }: CacheNeed) =>
+    row(cache, [size(cellBytes), ...[cacheBytes, weightBytes, bufferBytes, totalBytes].map(size)]);
+  return [
+    row("cache", ["a cell", "cells", "weights", "buffers", "together"]),
+    of("f16", f16),
+    ...(q8_0 === null ? [] : [of("q8_0", q8_0)]),
+    `${margin}${grouped(cells)} KV cells: ${grouped(branches)} branches of ${grouped(lengthTokens)} tokens after ${grouped(promptTokens)}`,
+  ];
+}
+
+function devices({ devices }: ModelInspection): Fact[] {
+  return devices.map(({ name, description, bytes, freeBytes }) => [
+    name.toLowerCase() === "cpu" ? "memory" : name,
+    `${size(freeBytes)} of ${size(bytes)} free (${description})`,
+  ]);
+}
+
+/** 1572864 → 1.50 MiB. */
+function size(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  return `${power === 0 ? bytes : significant(bytes / 1024 ** power)} ${units[power]!}`;
+}
+
+/** 494032768 → 494 M. */
+function count(parameters: number): string {
+  const units = ["", " k", " M", " B", " T"];
+  const power = parameters < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(parameters) / 3));
+  return `${significant(parameters / 1_000 ** power)}${units[power]!}`;
+}

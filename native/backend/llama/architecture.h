@@ -1,0 +1,14 @@
+// Owns: which of llama.cpp's architectures have branches. Must not know: any one model. Thread: any.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace thinktree {
+
+class GgufFile;
+
+// Why this model cannot be searched with; none where nothing speaks against it.
+std::optional<std::string> unfit(const GgufFile & file);
+
+}  // namespace thinktree

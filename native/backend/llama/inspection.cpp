@@ -1,0 +1,90 @@
+#include "backend/llama/inspection.h"
+
+#include <exception>
+
+#include "backend/llama/assertions.h"
+#include "backend/llama/context_params.h"
+#include "backend/llama/handles.h"
+#include "backend/llama/loading.h"
+#include "backend/llama/logging.h"
+#include "backend/llama/trial.h"
+#include "llama.h"
+
+namespace thinktree {
+
+namespace {
+
+std::vector<SpecialToken> special_tokens(const GgufFile & file) {
+    constexpr std::string_view begin = "tokenizer.ggml.", end = "_token_id";
+    std::vector<SpecialToken> found;
+    for (const std::string & key : file.keys()) {
+        if (!key.starts_with(begin) || !key.ends_with(end)) continue;
+        const std::optional<int64_t> id = file.whole(key);
+        if (!id) continue;
+        found.push_back({key.substr(begin.size(), key.size() - begin.size() - end.size()), *id,
+                         file.text_at("tokenizer.ggml.tokens", *id).value_or("")});
+    }
+    return found;
+}
+
+bool renders(const std::optional<std::string> & chat_template) {
+    if (!chat_template) return false;
+    const llama_chat_message message{"user", "1 + 1?"};
+    return llama_chat_apply_template(chat_template->c_str(), &message, 1, true, nullptr, 0) > 0;
+}
+
+ContextPtr open_measured(llama_model * model, int32_t cells, CacheType cache, bool plans) {
+    const LogErrors log;
+    ContextOptions options;
+    options.cells = cells;
+    options.cache = cache;
+    ContextPtr context = open_context(model, context_params(model, options), plans);
+    if (!context) throw Error(ErrorCode::model_load_failed, "no context for this model: " + log.first());
+    return context;
+}
+
+void measure(llama_model * model, int32_t cells, Inspection & found) {
+#ifdef THINKTREE_LLAMA_PATCHED
+    if (!llama_supports_gpu_offload()) {
+        found.tree_attention = reads_plans(open_measured(model, smallest_cells, CacheType::f16, true).get());
+    }
+#endif
+    const auto memory = [&](CacheType cache) {
+        const auto use = [&](int32_t of) {
+            return memory_of(open_measured(model, of, cache, found.tree_attention).get());
+        };
+        return CacheMemory{use(smallest_cells).cache / smallest_cells, use(cells)};
+    };
+    found.f16 = memory(CacheType::f16);
+    try {
+        found.q8_0 = memory(CacheType::q8_0);
+    } catch (const Error &) {
+        // Said by its absence.
+    }
+}
+
+}  // namespace
+
+Inspection inspect_model(const std::string & path, int32_t cells) {
+    prepare_llama();
+    Inspection found(path);
+    const CatchAssertions catching;
+    found.devices = devices();
+    found.special_tokens = special_tokens(found.file);
+    try {
+        found.template_renders = renders(found.file.text("tokenizer.chat_template"));
+    } catch (const std::exception &) {
+        // Then it does not.
+    }
+    try {
+        const ModelPtr model = open_model(path, found.file, -1, Weights::left_out);
+        measure(model.get(), cells, found);
+    } catch (const Error & error) {
+        found.refusal = {error.code, error.what()};
+    } catch (const std::exception & error) {
+        found.refusal = {ErrorCode::model_load_failed, error.what()};
+    }
+    return found;
+}
+
+}  // namespace thinktree

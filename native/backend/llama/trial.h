@@ -1,0 +1,28 @@
+// Owns: a first decode, which finds out what a model can do before anybody relies on it.
+// Must not know: how attention is computed. Thread: the one that makes contexts.
+#pragma once
+
+#include <cstdint>
+
+struct llama_context;
+struct llama_model;
+
+namespace thinktree {
+
+struct Trial {
+    // Its attention reads a tree plan where llama.cpp would have it read a mask. Most models have one kind of
+    // attention, which takes the mask and nothing else does; some also look at the mask themselves (an indexer, a
+    // second attention): they must have a real one.
+    bool reads_plans = false;
+    // Of one KV cell of halves, all layers.
+    int64_t cell_bytes = 0;
+};
+
+// Whether the mask of this context, which was opened with `plans`, is read by its attention alone. Builds a graph.
+bool reads_plans(llama_context * context);
+
+// Decodes a token, on this thread alone: a failed assertion can be caught on the thread on which it fails.
+// Throws Error (model_load_failed, unsupported_model).
+Trial try_model(llama_model * model);
+
+}  // namespace thinktree

@@ -1,0 +1,75 @@
+/** `thinktree inspect`, from the outside. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { shapes } from "../../bench/gguf/shapes.js";
+import { writeRandomModel } from "../../bench/gguf/random-model.js";
+import type { ModelInspection } from "../../lib/index.js";
+import { parseGguf, serialiseGguf, stringType } from "../support/gguf-file.js";
+import { thinktree } from "./thinktree.js";
+
+const folder = mkdtempSync(join(tmpdir(), "thinktree-cli-inspect-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const model = join(folder, "model.gguf");
+const recurrent = join(folder, "recurrent.gguf");
+const rude = join(folder, "rude.gguf");
+beforeAll(() => {
+  writeRandomModel(model, { shape: shapes.tiny, type: "Q8_0" });
+  withTexts(recurrent, { "general.architecture": "mamba" });
+  withTexts(rude, { "general.name": "\u001b[2J\u001b]0;x\u0007", "tokenizer.chat_template": "\u001b[31m".repeat(500) });
+});
+
+function withTexts(path: string, texts: Readonly<Record<string, string>>): void {
+  const file = parseGguf(readFileSync(model));
+  file.entries = file.entries.filter(({ key }) => !(key in texts));
+  for (const [key, value] of Object.entries(texts)) file.entries.push({ key, type: stringType, value });
+  writeFileSync(path, serialiseGguf(file));
+}
+
+describe("thinktree inspect", () => {
+  it("says what a model is and needs, in 80 columns without colours", async () => {
+    const { code, stdout, stderr } = await thinktree(["inspect", model, "--branches", "64", "--length", "1024"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(stdout).not.toContain("\u001b");
+    for (const said of [
+      /qwen2, \d+ k parameters/,
+      /q8_0/,
+      /2,048 tokens/,
+      /1,024 tokens/,
+      /eos <\|endoftext\|>/,
+      /loads +yes/,
+    ])
+      expect(stdout).toMatch(said);
+    expect(stdout).toMatch(/66,048 KV cells: 64 branches of 1,024 tokens after 512/);
+  });
+
+  it("says it to programs", async () => {
+    const { code, stdout } = await thinktree(["inspect", model, "--branches", "2", "--prompt", "256", "--json"]);
+    const found = JSON.parse(stdout) as ModelInspection;
+    expect(code).toBe(0);
+    expect(found).toMatchObject({ path: model, architecture: "qwen2", refusal: null });
+    expect(found.need).toMatchObject({ branches: 2, promptTokens: 256, lengthTokens: 512, cells: 1280 });
+    expect(found.devices.map(({ gpu }) => gpu)).toContain(false);
+  });
+
+  it("ends with 3 where the engine would refuse the model, and with 2 where there is none", async () => {
+    const refused = await thinktree(["inspect", recurrent]);
+    expect(refused).toMatchObject({ code: 3, stderr: "" });
+    expect(refused.stdout).toMatch(/loads +no: recurrent/);
+    const gone = await thinktree(["inspect", join(folder, "gone.gguf")]);
+    expect(gone).toMatchObject({ code: 2, stdout: "" });
+    expect(gone.stderr).toMatch(/^thinktree: cannot read the model [^\n]*no such file[^\n]*\n$/);
+  });
+
+  it("lets no file steer the terminal", async () => {
+    const { code, stdout } = await thinktree(["inspect", rude]);
+    expect(code).toBe(0);
+    expect(stdout).not.toContain("\u001b");
+    expect(stdout.split("\n").length).toBeLessThan(60);
+  });
+});
