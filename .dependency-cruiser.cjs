@@ -1,6 +1,7 @@
 // The layers of docs/design: imports in lib/ go down only. (scripts/check-layers.mjs holds what imports cannot show.)
 const floors = [
   ["engine"],
+  ["models"],
   ["verifiers"],
   ["strategies"],
   ["scheduler"],
@@ -24,6 +25,11 @@ module.exports = {
       "beyond-the-contract",
       { path: [room(["strategies", "verifiers"]), "^lib/engine/search-tree\\.ts$"] },
       { path: "^lib/engine/", pathNot: "^lib/engine/search-tree\\.ts$" },
+    ),
+    forbid(
+      "models-know-weights-alone",
+      { path: room(["models"]) },
+      { path: "^lib/engine/", pathNot: "^lib/engine/weights\\.ts$" },
     ),
     // Its types, such as the ledger's, are everyone's.
     forbid(

@@ -56,7 +56,7 @@ const moduleOf = (name: string) => new URL(`./contenders/${name}.js`, import.met
 export async function decode(options: DecodeOptions): Promise<void> {
   await warnIfBusy();
   const { shape, type, prompt, length, rounds, threads = cpus().length } = options;
-  const model = randomModel({ shape: shapes[shape], type });
+  const model = await randomModel({ shape: shapes[shape], type });
   const contenders: Contender[] = [
     { name: "thinktree", module: moduleOf("thinktree") },
     ...options.prefix.map((prefix) => ({

@@ -159,11 +159,11 @@ shaped(command("gguf", "make a model file with random weights"))
   .option("--step-length <tokens>", "tokens of a step; 0: no steps", count, 0)
   .option("--seed <number>", "of the weights", count, 1)
   .option("--out <file>", "default: in bench/.cache")
-  .action((options: { shape: ShapeName; type: WeightType; stepLength: number; seed: number; out?: string }) => {
+  .action(async (options: { shape: ShapeName; type: WeightType; stepLength: number; seed: number; out?: string }) => {
     const { type, seed } = options;
     const model = { type, seed, shape: shapes[options.shape], stepLengths: stepsOf(options.stepLength) };
-    if (options.out !== undefined) writeRandomModel(options.out, model);
-    console.log(options.out ?? randomModel(model));
+    if (options.out !== undefined) await writeRandomModel(options.out, model);
+    console.log(options.out ?? (await randomModel(model)));
   });
 
 command("all", "every benchmark at sizes that together take about ten minutes").action(() => {

@@ -35,7 +35,7 @@ export async function record(options: RecordOptions): Promise<void> {
       ...{ name: `beam-${n}-${beamWidth}`, prompt, verified: true },
       ...{ writer: { shape, stepLengths, seed }, rounds: [] },
     };
-    const engine = await loadEngine({ ...modelsOf(blank, shape), threads: cpus().length });
+    const engine = await loadEngine({ ...(await modelsOf(blank, shape)), threads: cpus().length });
     await using tree = await openTree(engine, blank);
     const watched = new RecordingTree(tree);
     await beamSearch({ n, beamWidth, maxRounds: rounds }).explore(watched, { answerOf: () => null });

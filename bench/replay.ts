@@ -77,7 +77,7 @@ function treeNamed(name: string, { prompt, length }: ReplayOptions): RecordedTre
 
 async function measure(tree: RecordedTree, options: ReplayOptions): Promise<Measured[]> {
   const { allWays = false, shape, rounds, threads = cpus().length } = options;
-  const models = modelsOf(tree, shape);
+  const models = await modelsOf(tree, shape);
   const measured: Measured[] = options.contenders.flatMap((contender) => {
     const { usual, others } = contenders[contender];
     return [...usual, ...(allWays ? others : [])].map((way) => ({ contender, way, rounds: [] }));

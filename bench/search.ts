@@ -36,7 +36,7 @@ interface Measured {
 export async function search(options: SearchOptions): Promise<void> {
   await warnIfBusy();
   const { shape, beams, prompt, stepLength, steps, limit } = options;
-  const model = randomModel({ shape: shapes[shape], type: "Q8_0", stepLengths: stepsOf(stepLength) });
+  const model = await randomModel({ shape: shapes[shape], type: "Q8_0", stepLengths: stepsOf(stepLength) });
   const measured: Measured[] = [];
   const onRandom = { generator: model, verifier: { path: model, recipe: "likelihood" } } as const;
   await withEngine(onRandom, async (engine) => {

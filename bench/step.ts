@@ -41,7 +41,7 @@ export async function step(options: StepOptions): Promise<void> {
   await warnIfBusy();
   const { rounds, threads = cpus().length } = options;
   const ways = options.ways && [ours, ...options.ways, limit].join(",");
-  const model = randomModel({ shape: shapes[options.shape], type: "Q8_0" });
+  const model = await randomModel({ shape: shapes[options.shape], type: "Q8_0" });
   const binary = buildNative("step_bench");
   const measured: Measured[] = [];
   for (const prompt of options.prompts) {

@@ -6,7 +6,7 @@ import { root, sources } from "./files.mjs";
 
 const fix = process.argv.includes("--fix");
 const cpp = sources(
-  ["native", "bindings", "bench/gpu", "bench/native", "test/cuda", "test/native"],
+  ["native", "bindings", "bench/gpu", "bench/native", "test/cuda", "test/models", "test/native"],
   [".h", ".cpp", ".cu", ".cuh"],
 );
 

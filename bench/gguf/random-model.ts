@@ -15,8 +15,9 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
+import { writeGguf, type Metadata, type Tensor } from "#lib/models/gguf.js";
+
 import { cacheFolder } from "../support/folders.js";
-import { writeGguf, type Metadata, type Tensor } from "./container.js";
 import type { ModelShape } from "./shapes.js";
 import { beginsStep, byteTokens, classOf, tokenizerMetadata, vocabularyOf, type Vocabulary } from "./vocabulary.js";
 import { constantVector, headSize, randomMatrix, type Matrix, type WeightType } from "./weights.js";
@@ -42,7 +43,7 @@ const logitSpread = 2;
 const pushedDown = 60;
 
 /** Path of the file, which is made if it is not there: 0.5B in Q8_0 takes seconds and 530 MB. */
-export function randomModel(options: RandomModelOptions, folder = cacheFolder): string {
+export async function randomModel(options: RandomModelOptions, folder = cacheFolder): Promise<string> {
   const { shape, type, seed = 1, stepLengths = [] } = options;
   const key = JSON.stringify([recipeVersion, shape, type, seed, stepLengths.length > 0 ? stepLengths : 0]);
   const hash = createHash("sha256").update(key).digest("hex").slice(0, 10);
@@ -51,7 +52,7 @@ export function randomModel(options: RandomModelOptions, folder = cacheFolder): 
   mkdirSync(folder, { recursive: true });
   const part = `${path}.${process.pid}.part`;
   try {
-    writeRandomModel(part, options);
+    await writeRandomModel(part, options);
     renameSync(part, path); // a file that exists is whole
   } finally {
     rmSync(part, { force: true });
@@ -64,13 +65,16 @@ export function stepsOf(length: number): number[] {
   return Array.from({ length }, (_, i) => (i === length - 1 ? 1 : 0));
 }
 
-export function writeRandomModel(path: string, { shape, type, seed = 1, stepLengths = [] }: RandomModelOptions): void {
+export async function writeRandomModel(
+  path: string,
+  { shape, type, seed = 1, stepLengths = [] }: RandomModelOptions,
+): Promise<void> {
   if (stepLengths.length >= headSize) {
     throw new RangeError(`steps have 1 to ${headSize - 1} tokens, not ${stepLengths.length}`);
   }
   const vocabulary = vocabularyOf(shape.vocabulary, stepLengths);
   const metadata = { ...modelMetadata(shape, type), ...tokenizerMetadata(vocabulary) };
-  writeGguf(path, metadata, tensorsOf(shape, vocabulary, type, seed));
+  await writeGguf(path, metadata, tensorsOf(shape, vocabulary, type, seed));
 }
 
 function modelMetadata(shape: ModelShape, type: WeightType): Metadata {

@@ -10,7 +10,7 @@
  * a step has k tokens to go, so those of class 0 end in a newline. Some words of each class may begin a step, as many as
  * steps of that length are to be written.
  */
-import type { Metadata } from "./container.js";
+import type { Metadata } from "#lib/models/gguf.js";
 
 export const byteTokens = 256;
 /** The bytes, the end token, and words enough to sample from. */

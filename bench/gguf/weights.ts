@@ -3,7 +3,7 @@
  *
  * Owns: the bytes of F16 and Q8_0 rows. Must not know: which layer a matrix belongs to.
  */
-import { rowBytes } from "./container.js";
+import { rowBytes } from "#lib/engine/weights.js";
 
 export type WeightType = "F16" | "Q8_0";
 

@@ -12,12 +12,15 @@ const generatorSeed = 1;
 const verifierSeed = 2;
 
 /** Paths of the files, made if they are not there. Generator and verifier are of one shape. */
-export function modelsOf(tree: RecordedTree, otherShape: ShapeName): Pick<ReplayWork, "generator" | "verifier"> {
+export async function modelsOf(
+  tree: RecordedTree,
+  otherShape: ShapeName,
+): Promise<Pick<ReplayWork, "generator" | "verifier">> {
   const common = { shape: shapes[tree.writer?.shape ?? otherShape], type: "Q8_0" } as const;
   const { stepLengths = [] } = tree.writer ?? {};
   return {
-    generator: randomModel({ ...common, stepLengths, seed: generatorSeed }),
+    generator: await randomModel({ ...common, stepLengths, seed: generatorSeed }),
     // Of the same vocabulary: else it would read a step's text anew, in other and more tokens.
-    verifier: tree.verified ? randomModel({ ...common, stepLengths, seed: verifierSeed }) : undefined,
+    verifier: tree.verified ? await randomModel({ ...common, stepLengths, seed: verifierSeed }) : undefined,
   };
 }

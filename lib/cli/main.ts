@@ -12,6 +12,7 @@ import { calibrateCommand } from "./calibrate-command.js";
 import { demoCommand } from "./demo-command.js";
 import { evaluateCommand } from "./evaluate-command.js";
 import { failureOf } from "./failures.js";
+import { importPrmCommand } from "./import-prm-command.js";
 import { inspectCommand } from "./inspect-command.js";
 import { Interruption } from "./interruption.js";
 import { version } from "./package-files.js";
@@ -59,6 +60,7 @@ for (const command of [
   reproduceCommand(interruption),
   benchCommand(interruption),
   inspectCommand(),
+  importPrmCommand(interruption),
   demoCommand(),
 ])
   program.addCommand(command);

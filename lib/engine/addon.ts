@@ -177,6 +177,7 @@ interface Addon {
   readonly metadata: (path: string) => Promise<[key: string, text: string][]>;
   readonly inspect: (path: string, cells: number) => Promise<NativeInspection>;
   readonly Engine: new (options: object, onEvent: (...event: NativeEvent) => void) => NativeEngine;
+  readonly convertWeights: (bytes: Uint8Array, from: number, to: number, columns: number) => Promise<Uint8Array>;
 }
 
 const file = fileURLToPath(new URL("../../build/Release/thinktree.node", import.meta.url));
@@ -196,6 +197,14 @@ function load(): Addon {
 /** @throws {ThinkTreeError} INTERNAL */
 export function createNativeEngine(options: object, onEvent: (...event: NativeEvent) => void): NativeEngine {
   return new (load().Engine)(options, onEvent);
+}
+
+/**
+ * Weights in another number format; see native/backend/llama/weights.h. Rejects with an Error that says what does not fit.
+ * @throws {ThinkTreeError} INTERNAL
+ */
+export function convertWeights(bytes: Uint8Array, from: number, to: number, columns: number): Promise<Uint8Array> {
+  return load().convertWeights(bytes, from, to, columns);
 }
 
 /** The texts among a GGUF's metadata, read without its weights; none if it is no GGUF file. */

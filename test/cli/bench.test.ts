@@ -125,8 +125,8 @@ describe.skipIf(unlessModels.skip)("thinktree bench (needs models/)", () => {
   });
 });
 
-describe("another model", () => {
-  const model = randomModel({ shape: shapes.tiny, type: "F16" }, file("models"));
+describe("another model", async () => {
+  const model = await randomModel({ shape: shapes.tiny, type: "F16" }, file("models"));
 
   it("is given prompts of just so many tokens, and writes all that is asked for", async () => {
     // With these sizes no branch draws the end token.

@@ -4,56 +4,45 @@
  * Owns: the bytes of the container. Data is streamed, so a file may be larger than the memory.
  * Must not know: what the tensors mean.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+
+import { formatCode, rowBytes, type WeightFormat } from "../engine/weights.js";
 
 export type MetadataValue =
-  string | boolean | { uint32: number } | { float32: number } | readonly string[] | Int32Array;
+  string | boolean | { uint32: number } | { float32: number } | readonly string[] | Int32Array | Float32Array;
 export type Metadata = Readonly<Record<string, MetadataValue>>;
-
-export type TensorType = "F32" | "F16" | "Q8_0";
 
 export interface Tensor {
   readonly name: string;
-  readonly type: TensorType;
+  readonly type: WeightFormat;
   readonly columns: number;
   /** 0: a vector. */
   readonly rows: number;
   /** All its bytes in order, in pieces of any size; a piece may be overwritten once the next is asked for. */
-  readonly data: () => Iterable<Uint8Array>;
+  readonly data: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
 const version = 3;
 const alignment = 32;
-/** Elements and bytes of one block of each type; ggml's number for it. */
-const types = {
-  F32: { code: 0, elements: 1, bytes: 4 },
-  F16: { code: 1, elements: 1, bytes: 2 },
-  Q8_0: { code: 8, elements: 32, bytes: 34 },
-} as const satisfies Record<TensorType, object>;
 const kinds = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
 
-export function rowBytes(type: TensorType, columns: number): number {
-  const { elements, bytes } = types[type];
-  if (columns % elements !== 0) throw new RangeError(`${columns} columns are no multiple of ${type}'s ${elements}`);
-  return (columns / elements) * bytes;
-}
-
-export function writeGguf(path: string, metadata: Metadata, tensors: readonly Tensor[]): void {
-  const file = openSync(path, "w");
+/** @throws {RangeError} a tensor's data are not as many bytes as its shape says */
+export async function writeGguf(path: string, metadata: Metadata, tensors: readonly Tensor[]): Promise<void> {
+  const file = await open(path, "w");
   try {
-    let written = writeAll(file, header(metadata, tensors));
+    let written = await writeAll(file, header(metadata, tensors));
     for (const tensor of tensors) {
-      written += writeAll(file, Buffer.alloc(padding(written)));
+      written += await writeAll(file, Buffer.alloc(padding(written)));
       const begin = written;
-      for (const piece of tensor.data()) written += writeAll(file, piece);
+      for await (const piece of tensor.data()) written += await writeAll(file, piece);
       const expected = sizeOf(tensor);
       if (written - begin !== expected) {
         throw new RangeError(`${tensor.name} has ${written - begin} bytes, not ${expected}`);
       }
     }
-    writeAll(file, Buffer.alloc(padding(written)));
+    await writeAll(file, Buffer.alloc(padding(written)));
   } finally {
-    closeSync(file);
+    await file.close();
   }
 }
 
@@ -66,7 +55,7 @@ function header(metadata: Metadata, tensors: readonly Tensor[]): Buffer {
     const { name, type, columns, rows } = tensor;
     const dimensions = rows === 0 ? [columns] : [columns, rows];
     parts.push(string(name), uint32(dimensions.length), ...dimensions.map(uint64));
-    parts.push(uint32(types[type].code), uint64(offset));
+    parts.push(uint32(formatCode(type)), uint64(offset));
     offset += sizeOf(tensor);
     offset += padding(offset);
   }
@@ -76,9 +65,10 @@ function header(metadata: Metadata, tensors: readonly Tensor[]): Buffer {
 function encode(value: MetadataValue): Buffer[] {
   if (typeof value === "string") return [uint32(kinds.string), string(value)];
   if (typeof value === "boolean") return [uint32(kinds.bool), Buffer.of(value ? 1 : 0)];
-  if (value instanceof Int32Array) {
+  if (value instanceof Int32Array || value instanceof Float32Array) {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    return [uint32(kinds.array), uint32(kinds.int32), uint64(value.length), bytes];
+    const kind = value instanceof Int32Array ? kinds.int32 : kinds.float32;
+    return [uint32(kinds.array), uint32(kind), uint64(value.length), bytes];
   }
   if ("uint32" in value) return [uint32(kinds.uint32), uint32(value.uint32)];
   if ("float32" in value) {
@@ -115,7 +105,7 @@ function string(text: string): Buffer {
 }
 
 /** A single write may be partial: above 2 GB it always is. */
-function writeAll(file: number, bytes: Uint8Array): number {
-  for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<number> {
+  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
   return bytes.length;
 }
