@@ -4,6 +4,7 @@ export type { Answer, Decision, Progress, SolveOptions } from "./scheduler/solve
 export type { Budget } from "./scheduler/budget.js";
 export type { Estimate } from "./scheduler/difficulty.js";
 export { readPolicy, type Policy, type PolicyBin, type PolicyEntry } from "./scheduler/policy.js";
+export type { ScoredSolution, ScoreOptions } from "./scheduler/score.js";
 export type { SolveAllOptions } from "./scheduler/solve-all.js";
 export type { ModelOptions, VerifierFile } from "./scheduler/verifier-recipe.js";
 export type { VerifierRecipe } from "./verifiers/recipe.js";

@@ -12,6 +12,7 @@ import type { Tree, TreeOptions } from "../engine/tree.js";
 import { defaultPolicy } from "./default-policy.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { assertFits, readPolicy, type Policy } from "./policy.js";
+import { scoreSolution, type ScoredSolution, type ScoreOptions } from "./score.js";
 import { solve } from "./solve.js";
 import { withReading, type ModelOptions } from "./verifier-recipe.js";
 import { QuestionSearch } from "./question-search.js";
@@ -75,6 +76,14 @@ export class Engine implements AsyncDisposable {
    */
   solveAll(questions: readonly string[], options: SolveAllOptions): Promise<Answer[]> {
     return solveAll(this.core, this.policy, questions, options);
+  }
+
+  /**
+   * The verifier's scores of a solution, given as its steps. Many calls at once share the engine's batches.
+   * @throws {ThinkTreeError} NO_VERIFIER, INVALID_OPTION, EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED
+   */
+  score(question: string, steps: readonly string[], options?: ScoreOptions): Promise<ScoredSolution> {
+    return scoreSolution(this.core, question, steps, options);
   }
 
   /** The generator's hidden state at the question's end, after its last norm: one number a unit of its width. One prefill. */

@@ -14,7 +14,7 @@ import { rankGuarded, type GuardedCandidate } from "../verifiers/guards.js";
 import { compareScores } from "../verifiers/selection.js";
 import { wholeIfAny, type Solution } from "../verifiers/solution.js";
 import { affordable, type Budget, type Spending } from "./budget.js";
-import { aggregationOf, promptFor, recipeOf, seesAttempts } from "./recipe.js";
+import { aggregationOf, promptsOf, recipeOf, seesAttempts } from "./recipe.js";
 import type { Answer, CheckedOptions, Decision } from "./solve-options.js";
 
 /** Strategies whose solutions know nothing of each other: only those tell how hard the question is. */
@@ -45,13 +45,11 @@ export class QuestionSearch implements AsyncDisposable {
     options: CheckedOptions,
     account?: number,
   ): Promise<QuestionSearch> {
-    if (question.trim() === "") throw new ThinkTreeError("EMPTY_PROMPT", "the question is empty");
     const { generator, verifier } = engine.models;
     const recipe = recipeOf(generator);
     const { budget, seed, temperature, topK, topP, minP, maxLength, signal } = options;
     const tree: TreeOptions = {
-      prompt: promptFor(question, recipe.promptTemplate),
-      verifierPrompt: verifier === undefined ? "" : promptFor(question, recipeOf(verifier).promptTemplate),
+      ...promptsOf(engine.models, question),
       seed,
       verifierSeesContext: verifier !== undefined && seesAttempts(verifier),
       tokenBudget: budget.tokens,

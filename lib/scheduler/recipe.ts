@@ -4,8 +4,10 @@
  * Owns: the recipe's fields and defaults; reading it off a GGUF's `thinktree.*` metadata.
  * Must not know: any one strategy, the engine's insides.
  */
-import type { ModelInfo } from "../engine/addon.js";
+import type { LoadedModels, ModelInfo } from "../engine/addon.js";
 import type { Prompt } from "../engine/codec.js";
+import type { TreeOptions } from "../engine/tree.js";
+import { ThinkTreeError } from "../errors.js";
 import { usualRevision, type Revision } from "../strategies/index.js";
 import { aggregations, type Aggregation } from "../verifiers/aggregation.js";
 
@@ -62,7 +64,16 @@ export function aggregationOf({ recipe, reading }: ModelInfo): Aggregation {
   return own ?? (reading === "likelihood" ? "min" : "last");
 }
 
-export function promptFor(question: string, template: string): Prompt {
+/** @throws {ThinkTreeError} EMPTY_PROMPT */
+export function promptsOf({ generator, verifier }: LoadedModels, question: string): Pick<TreeOptions, "prompt" | "verifierPrompt"> {
+  if (question.trim() === "") throw new ThinkTreeError("EMPTY_PROMPT", "the question is empty");
+  return {
+    prompt: promptFor(question, recipeOf(generator).promptTemplate),
+    verifierPrompt: verifier === undefined ? "" : promptFor(question, recipeOf(verifier).promptTemplate),
+  };
+}
+
+function promptFor(question: string, template: string): Prompt {
   const place = "{question}";
   const at = template.indexOf(place);
   if (at < 0) return { before: template, words: "", after: "" };

@@ -88,10 +88,8 @@ void answer(const Model & model, Context & context, std::istream & line) {
     } else {
         std::string digits;
         line >> digits;
-        const TextKind kind = question == "prompt"    ? TextKind::prompt
-                              : question == "context" ? TextKind::context
-                                                      : TextKind::plain;
-        print(model.tokenize(from_hex(digits), kind));
+        const std::string words = from_hex(digits);
+        print(model.tokenize(question == "plain" ? plain_text(words) : template_text(words), question == "prompt"));
     }
 }
 
