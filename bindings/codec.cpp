@@ -195,6 +195,7 @@ Napi::Value encode_stats(Napi::Env env, const EngineStats & stats) {
     out["leases"] = number(env, stats.leases);
     out["searches"] = number(env, stats.searches);
     out["treeAttention"] = number(env, stats.tree_attention);
+    out["deviceSampling"] = number(env, stats.device_sampling);
     out["branches"] = number(env, stats.branches);
     return out;
 }

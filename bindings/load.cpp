@@ -92,6 +92,7 @@ EngineOptions read_options(const Napi::Object & object) {
     options.kv_mib = integer(object, "kvMib", 0);
     options.context.batch = integer(object, "batch", options.context.batch);
     options.context.threads = integer(object, "threads", options.context.threads);
+    options.context.stock_kernels = object.Get("stockKernels").ToBoolean();
     return options;
 }
 

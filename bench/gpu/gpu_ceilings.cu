@@ -120,7 +120,7 @@ void draws() {
     constexpr int entries = 151936, most = 256;
     auto * logits = on_device<float>(size_t{entries} * most);
     fill<<<1024, 256>>>(logits, size_t{entries} * most, 20.0f);
-    auto * asked = on_device<Draw>(most);
+    auto * asked = on_device<DrawOfRow>(most);
     auto * drawn = on_device<Drawn>(most);
     const struct {
         const char * name;
@@ -128,10 +128,10 @@ void draws() {
         float top_p, min_p;
     } samplers[] = {{"plain", 0, 1.0f, 0.0f}, {"top_p", 0, 0.95f, 0.0f}, {"truncated", 40, 0.95f, 0.05f}};
     for (const auto & sampler : samplers) {
-        std::vector<Draw> list;
+        std::vector<DrawOfRow> list;
         for (int i = 0; i < most; ++i)
             list.push_back({(i + 0.5) / most, i, sampler.top_k, 0.8f, sampler.top_p, sampler.min_p});
-        cudaMemcpy(asked, list.data(), list.size() * sizeof(Draw), cudaMemcpyHostToDevice);
+        cudaMemcpy(asked, list.data(), list.size() * sizeof(DrawOfRow), cudaMemcpyHostToDevice);
         for (const int rows : {1, 16, 64, 256}) {
             const double ms = time_of([&] { draw_tokens({logits, entries, entries}, asked, rows, drawn, nullptr); });
             char what[64];

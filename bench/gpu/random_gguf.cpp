@@ -79,7 +79,7 @@ private:
         };
         gguf_set_val_str(file_, "general.architecture", "qwen2");
         gguf_set_val_str(file_, "general.name", "random weights");
-        gguf_set_val_str(file_, "tokenizer.ggml.model", "no_vocab");
+        name_tokens();
         number("vocab_size", shape_.vocabulary);
         number("context_length", 1 << 20);
         number("embedding_length", shape_.width);
@@ -89,6 +89,16 @@ private:
         number("attention.head_count_kv", shape_.kv_heads);
         gguf_set_val_f32(file_, "qwen2.attention.layer_norm_rms_epsilon", 1e-6f);
         gguf_set_val_f32(file_, "qwen2.rope.freq_base", 1e6f);
+    }
+
+    // A vocabulary of the simplest kind: the engine's backend refuses a model without.
+    void name_tokens() {
+        std::vector<std::string> names;
+        for (int64_t i = 0; i < shape_.vocabulary; ++i) names.push_back("t" + std::to_string(i));
+        std::vector<const char *> pointers;
+        for (const std::string & name : names) pointers.push_back(name.c_str());
+        gguf_set_val_str(file_, "tokenizer.ggml.model", "rwkv");
+        gguf_set_arr_str(file_, "tokenizer.ggml.tokens", pointers.data(), pointers.size());
     }
 
     void add_tensors() {

@@ -65,6 +65,8 @@ export interface EngineStats {
   readonly searches: number;
   /** Models (0 to 2) whose branches are computed against their own paths alone; others take llama.cpp's own attention. */
   readonly treeAttention: number;
+  /** Models (0 to 2) whose logits were last read on the GPU that computed them; those of others are read on the CPU. */
+  readonly deviceSampling: number;
   readonly branches: number;
 }
 

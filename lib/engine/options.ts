@@ -31,7 +31,7 @@ const fakeModel = z.strictObject({
 
 const modelFile = z.strictObject({
   path: z.string().min(1),
-  /** Layers on the GPU, if the build has one; -1: all. Default -1. */
+  /** Layers on the GPU, if the build has one; -1: all; 0: the model uses no GPU at all. Default -1. */
   gpuLayers: z.number().int().min(-1).optional(),
 });
 
@@ -92,6 +92,7 @@ const schema = z
     kvType: z.enum(["f16", "q8_0"]).optional(),
     threads: count.max(512).optional(),
     batch: count.min(256).max(8192).optional(),
+    stockKernels: z.boolean().optional(),
   })
   .refine(({ kvCells, kvMib }) => kvCells === undefined || kvMib === undefined, {
     path: ["kvMib"],
@@ -122,6 +123,11 @@ export interface EngineOptions {
   readonly threads?: number;
   /** Tokens of one decode at most, 256 to 8192; default 512. */
   readonly batch?: number;
+  /**
+   * llama.cpp's own attention, and sampling on the CPU, in place of thinktree's kernels: to compare them, or where a GPU does
+   * not get along with ours. Default false.
+   */
+  readonly stockKernels?: boolean;
 }
 
 const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}.gguf`, import.meta.url));

@@ -54,7 +54,8 @@ struct ContextOptions {
     CacheType cache = CacheType::f16;
     bool rewards = false;  // a Reward may be asked for
     int32_t batch = 512;
-    int32_t threads = 0;  // 0: as many as the machine has cores
+    int32_t threads = 0;         // 0: as many as the machine has cores
+    bool stock_kernels = false;  // llama.cpp's own attention, and logits read in the host's memory
 };
 
 // A text is read as one, but special tokens are recognised in a template's words alone: in anybody else's they are
@@ -77,6 +78,8 @@ public:
     virtual DecodeStatus decode(std::span<const BatchRow> rows, std::span<const Ask> asks) = 0;
     // To the last decode's asks, in their order; valid until the next.
     virtual std::span<const Answer> answers() const = 0;
+    // Whether the last decode's rows were read on the GPU that computed them.
+    virtual bool reads_on_device() const { return false; }
     // The logits of the `index`-th output row of the last decode, n_vocab floats, valid until the next: for those that
     // are asked later.
     virtual const float * logits(int32_t index) = 0;

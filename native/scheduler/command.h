@@ -186,6 +186,7 @@ struct EngineStats {
     int64_t searches = 0;
     int64_t branches = 0;
     int64_t tree_attention = 0;  // models, of generator and verifier, whose rows are computed against their paths alone
+    int64_t device_sampling = 0;  // models, of the same, whose logits were last read on the GPU that computed them
 };
 
 }  // namespace thinktree

@@ -162,8 +162,13 @@ void Scheduler::report() {
         }
         running_stats_.searches = static_cast<int64_t>(searches_.size());
         running_stats_.branches = static_cast<int64_t>(branches_.size());
-        running_stats_.tree_attention = generator_->lane().context->limits().tree_attention ? 1 : 0;
-        if (verifier_ && verifier_->lane().context->limits().tree_attention) ++running_stats_.tree_attention;
+        running_stats_.tree_attention = running_stats_.device_sampling = 0;
+        const auto count = [this](const Context & context) {
+            running_stats_.tree_attention += context.limits().tree_attention;
+            running_stats_.device_sampling += context.reads_on_device();
+        };
+        count(*generator_->lane().context);
+        if (verifier_) count(*verifier_->lane().context);
         published_stats_ = running_stats_;
     }
     if (!completions_.empty()) events_.completed(std::exchange(completions_, {}));

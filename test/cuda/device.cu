@@ -70,9 +70,9 @@ std::vector<float> attend(const AttentionCase & c, uint32_t) {
     return out.read();
 }
 
-std::vector<Drawn> draw(const Rows & rows, const std::vector<Draw> & draws, uint32_t) {
+std::vector<Drawn> draw(const Rows & rows, const std::vector<DrawOfRow> & draws, uint32_t) {
     const OnDevice<float> logits(rows.logits);
-    const OnDevice<Draw> asked(draws);
+    const OnDevice<DrawOfRow> asked(draws);
     const OnDevice<Drawn> drawn(std::vector<Drawn>(draws.size(), {-2, NAN, NAN, NAN, NAN}));
     draw_tokens(view(rows, logits), asked.data(), static_cast<int>(draws.size()), drawn.data(), nullptr);
     return drawn.read();

@@ -28,7 +28,7 @@ TEST(large_vocabularies) {
     for (float & x : rows.logits) x = normal(random);
     for (const SamplerOptions & options : {SamplerOptions{1.0f, 0, 1.0f, 0.0f}, SamplerOptions{0.8f, 40, 0.95f, 0.05f},
                                            SamplerOptions{0.8f, 0, 0.95f, 0.0f}}) {
-        std::vector<Draw> draws;
+        std::vector<DrawOfRow> draws;
         for (int i = 0; i < 8 * count; ++i) {
             draws.push_back(
                 {(i / count + 0.37) / 8, i % count, options.top_k, options.temperature, options.top_p, options.min_p});

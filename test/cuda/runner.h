@@ -18,7 +18,7 @@ struct Rows {
     int entries;
 };
 
-std::vector<Drawn> draw(const Rows & rows, const std::vector<Draw> & draws, uint32_t seed);
+std::vector<Drawn> draw(const Rows & rows, const std::vector<DrawOfRow> & draws, uint32_t seed);
 std::vector<float> log_probabilities(const Rows & rows, const std::vector<TokenOfRow> & tokens);
 std::vector<float> pair_probabilities(const Rows & rows, const std::vector<PairOfRow> & pairs);
 

@@ -18,14 +18,14 @@ std::vector<float> random_row(size_t n, float spread, uint32_t seed) {
     return row;
 }
 
-std::vector<Drawn> draw(const std::vector<float> & row, const std::vector<Draw> & draws, uint32_t seed = 1) {
+std::vector<Drawn> draw(const std::vector<float> & row, const std::vector<DrawOfRow> & draws, uint32_t seed = 1) {
     return runner::draw({row, static_cast<int>(row.size())}, draws, seed);
 }
 
 // Uniforms lie so that few are near the border of two tokens' shares: there the two may differ, by one token that is
 // left over.
 void compare(const std::vector<float> & row, const SamplerOptions & options, int draws = 12) {
-    std::vector<Draw> asked;
+    std::vector<DrawOfRow> asked;
     for (int i = 0; i < draws; ++i) {
         const double uniform = (i + 0.37) / draws;
         asked.push_back({uniform, 0, options.top_k, options.temperature, options.top_p, options.min_p});
@@ -115,7 +115,7 @@ TEST(a_device_notices_broken_rows) {
 
 TEST(frequencies_of_the_device_are_the_distributions) {
     const auto row = random_row(12, 1.0f, 11);
-    std::vector<Draw> asked;
+    std::vector<DrawOfRow> asked;
     std::mt19937 random(1);
     std::uniform_real_distribution<double> uniform(0.0, 1.0);
     constexpr int draws = 600;

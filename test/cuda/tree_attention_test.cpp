@@ -54,6 +54,12 @@ TEST(attention_to_very_many_segments) {
     check({64, 16, 1}, {.depth = 150, .fan = 2, .comb = true, .cells_of_root = 9, .cells_at_most = 2});
 }
 
+// The kernel refuses so many; layers of such a model may still be on the CPU, and the plan is cut for those on the GPU.
+TEST(plans_are_cut_for_more_heads_than_an_item_takes) {
+    const AttentionCase c({64, 71, 1}, Forest{}, 1);
+    CHECK(PlanView(c.plan.data()).header().work_at > 0);
+}
+
 TEST(attention_with_softcap_and_sinks) {
     check({64, 4, 2, 20.0f, false}, {.fan = 9});
     check({128, 4, 2, 0.0f, true}, {.fan = 9});

@@ -45,9 +45,9 @@ ContextPtr open_measured(llama_model * model, int32_t cells, CacheType cache, bo
 
 void measure(llama_model * model, int32_t cells, Inspection & found) {
 #ifdef THINKTREE_LLAMA_PATCHED
-    if (!llama_supports_gpu_offload()) {
-        found.tree_attention = reads_plans(open_measured(model, smallest_cells, CacheType::f16, true).get());
-    }
+    found.tree_attention = llama_supports_gpu_offload()
+                               ? gpus_read_plans(model, context_params(model, {}))
+                               : reads_plans(open_measured(model, smallest_cells, CacheType::f16, true).get());
 #endif
     const auto memory = [&](CacheType cache) {
         const auto use = [&](int32_t of) {

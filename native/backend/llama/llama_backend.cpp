@@ -5,11 +5,12 @@
 
 #include "backend/llama/assertions.h"
 #include "backend/llama/context_params.h"
+#include "backend/llama/device_rows.h"
 #include "backend/llama/gguf_file.h"
 #include "backend/llama/handles.h"
+#include "backend/llama/host_rows.h"
 #include "backend/llama/loading.h"
 #include "backend/llama/logging.h"
-#include "backend/llama/thread_team.h"
 #include "backend/llama/tokenizer.h"
 #include "backend/llama/trial.h"
 #include "base/error.h"
@@ -35,7 +36,6 @@ public:
         : model_(std::move(model)), should_abort_(std::move(should_abort)), rewards_(options.rewards) {
         const CatchAssertions catching;
         const LogErrors log;
-        n_vocab_ = llama_vocab_n_tokens(llama_model_get_vocab(model_.get()));
         const int32_t threads =
             std::clamp(options.threads == 0 ? usual_threads() : options.threads, 1, GGML_MAX_N_THREADS);
         llama_context_params params = context_params(model_.get(), options);
@@ -43,7 +43,9 @@ public:
         params.n_threads_batch = threads;
         params.abort_callback = [](void * self) { return static_cast<LlamaContext *>(self)->should_abort_(); };
         params.abort_callback_data = this;
-        context_ = open_context(model_.get(), params, trial.reads_plans);
+        const bool plans = !options.stock_kernels && trial.reads_plans &&
+                           (!trial.on_gpus || gpus_read_plans(model_.get(), params));
+        context_ = open_context(model_.get(), params, plans);
         if (!context_) {
             throw Error(ErrorCode::model_load_failed,
                         "no context for this model: " + log.first() + " (fewer kvCells may help)");
@@ -54,33 +56,41 @@ public:
         threadpool_.reset(ggml_threadpool_new(&pool));
         if (!threadpool_) throw Error(ErrorCode::model_load_failed, "no threads for the model");
         llama_attach_threadpool(context_.get(), threadpool_.get(), threadpool_.get());
-        team_.emplace(threadpool_.get(), threads);
-        reader_.emplace(static_cast<size_t>(threads));
+        const int32_t n_vocab = llama_vocab_n_tokens(llama_model_get_vocab(model_.get()));
+        const int32_t width = rewards_ ? llama_model_n_embd_out(model_.get()) : 0;
+        host_rows_.emplace(context_.get(), threadpool_.get(), threads, static_cast<size_t>(n_vocab),
+                           static_cast<size_t>(width));
+        rows_ = &*host_rows_;
+        // A reward is read from hidden states, which come to the host.
+        if (trial.on_gpus && !options.stock_kernels && !rewards_) device_rows_ = make_device_rows(n_vocab);
 
         limits_.batch = static_cast<int32_t>(params.n_batch);
         limits_.outputs = static_cast<int32_t>(params.n_outputs_max);
         limits_.sequences = SeqSet::capacity;
         limits_.cells = static_cast<int32_t>(llama_n_ctx(context_.get()));
         limits_.positions = std::min(limits_.cells, llama_model_n_ctx_train(model_.get()));
-        limits_.tree_attention = trial.reads_plans;
-        limits_.tree_rows = trial.reads_plans || llama_supports_gpu_offload() ? SeqSet::capacity : stock_tree_rows;
+        limits_.tree_attention = plans;
+        limits_.tree_rows = plans || trial.on_gpus ? SeqSet::capacity : stock_tree_rows;
     }
 
     const ContextLimits & limits() const override { return limits_; }
 
     DecodeStatus decode(std::span<const BatchRow> rows, std::span<const Ask> asks) override {
         const DecodeStatus status = run(rows);
-        return status == DecodeStatus::ok && !read(asks) ? DecodeStatus::failed : status;
+        return status == DecodeStatus::ok && !rows_->read(asks) ? DecodeStatus::failed : status;
     }
 
-    std::span<const Answer> answers() const override { return reader_->answers(); }
+    std::span<const Answer> answers() const override { return rows_->answers(); }
+    bool reads_on_device() const override { return rows_ != nullptr && rows_ == device_rows_.get(); }
 
-    // llama.cpp takes every row for an output while this is on, and aborts if that is more than n_outputs_max.
+    // An unpatched llama.cpp takes every row for an output while this is on, and aborts if that is more than
+    // n_outputs_max.
     DecodeStatus decode_hidden(std::span<const BatchRow> rows) override {
         if (rows.size() > static_cast<size_t>(limits_.outputs)) return DecodeStatus::failed;
         llama_set_embeddings(context_.get(), true);
         const DecodeStatus status = run(rows);
         llama_set_embeddings(context_.get(), rewards_);
+        llama_synchronize(context_.get());
         return status;
     }
 
@@ -88,9 +98,7 @@ public:
         return llama_get_embeddings_ith(context_.get(), output_rows_.at(static_cast<size_t>(index)));
     }
 
-    const float * logits(int32_t index) override {
-        return llama_get_logits_ith(context_.get(), output_rows_.at(static_cast<size_t>(index)));
-    }
+    const float * logits(int32_t index) override { return rows_->row(index); }
 
     void seq_copy(SeqId from, SeqId to, Pos begin, Pos end) override {
         llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, begin, end);
@@ -126,8 +134,8 @@ private:
         const llama_batch batch{static_cast<int32_t>(n), tokens_.data(),       nullptr,        positions_.data(),
                                 counts_.data(),          seq_pointers_.data(), outputs_.data()};
         try {
-            switch (llama_decode(context_.get(), batch)) {
-                case 0: llama_synchronize(context_.get()); return DecodeStatus::ok;
+            switch (decode_offering(batch)) {
+                case 0: host_rows_->begin(output_rows_); return DecodeStatus::ok;
                 case 1: return DecodeStatus::no_slot;
                 case 2: return DecodeStatus::aborted;
                 default: return DecodeStatus::failed;
@@ -137,17 +145,18 @@ private:
         }
     }
 
-    // A row is where llama.cpp has computed it if that is the host's memory, else, or in an unpatched one, a copy.
-    bool read(std::span<const Ask> asks) {
-        const auto width = static_cast<size_t>(llama_model_n_embd_out(model_.get()));
-        rows_.clear();
-        for (int32_t i = 0; i < static_cast<int32_t>(output_rows_.size()); ++i) {
-            OutputRow & row = rows_.emplace_back();
-            row.logits = {logits(i), static_cast<size_t>(n_vocab_)};
-            if (rewards_) row.hidden = {hidden(i), width};
-        }
-        reader_->begin(asks, rows_);
-        return team_->run([this](size_t thread) { reader_->work(thread); });
+    // Sets rows_ to where the logits are.
+    int32_t decode_offering(const llama_batch & batch) {
+        rows_ = &*host_rows_;
+        if (device_rows_ == nullptr) return llama_decode(context_.get(), batch);
+        device_rows_->begin();
+        const struct Offer {
+            explicit Offer(TakesLogits * to) { takes_logits = to; }
+            ~Offer() { takes_logits = nullptr; }
+        } offer(device_rows_.get());
+        const int32_t status = llama_decode(context_.get(), batch);
+        if (device_rows_->taken()) rows_ = device_rows_.get();
+        return status;
     }
 
     std::shared_ptr<llama_model> model_;
@@ -155,10 +164,10 @@ private:
     const bool rewards_;
     ThreadpoolPtr threadpool_;  // outlives the context that uses it
     ContextPtr context_;
-    std::optional<ThreadTeam> team_;
-    std::optional<RowReader> reader_;
+    std::optional<HostRows> host_rows_;
+    std::unique_ptr<DeviceRows> device_rows_;  // null: logits are read in the host's memory
+    OutputRows * rows_ = nullptr;              // of the last decode: either of these
     ContextLimits limits_{};
-    int64_t n_vocab_ = 0;
     std::vector<llama_token> tokens_;
     std::vector<llama_pos> positions_;
     std::vector<int32_t> counts_;
@@ -166,7 +175,6 @@ private:
     std::vector<llama_seq_id *> seq_pointers_;
     std::vector<int8_t> outputs_;
     std::vector<int32_t> output_rows_;
-    std::vector<OutputRow> rows_;
 };
 
 class LlamaModel final : public Model {
@@ -250,7 +258,7 @@ std::shared_ptr<const Model> load_llama_model(const ModelFile & file) {
     try {
         const GgufFile gguf(file.path);
         ModelPtr model = open_model(file.path, gguf, file.gpu_layers, Weights::loaded);
-        const Trial trial = try_model(model.get());
+        const Trial trial = try_model(model.get(), file.gpu_layers != 0 && llama_supports_gpu_offload());
         return std::make_shared<LlamaModel>(std::move(model), trial, gguf.widest());
     } catch (const Error & error) {
         throw fail(error.code, error.what());

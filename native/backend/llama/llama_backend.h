@@ -11,7 +11,7 @@ namespace thinktree {
 
 struct ModelFile {
     std::string path;         // a GGUF file
-    int32_t gpu_layers = -1;  // layers on the GPU if the build has one; negative: all
+    int32_t gpu_layers = -1;  // layers on the GPU if the build has one; negative: all; 0: no GPU is used
 };
 
 // Throws Error (model_load_failed, unsupported_model). Takes as long as reading the file.

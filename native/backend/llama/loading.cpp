@@ -57,6 +57,9 @@ ModelPtr open_model(const std::string & path, const GgufFile & file, int32_t gpu
 
     llama_model_params params = llama_model_default_params();
     params.n_gpu_layers = gpu_layers;
+    // Without layers there, llama.cpp would still send the larger products to a GPU, and attention with them.
+    ggml_backend_dev_t no_devices[] = {nullptr};
+    if (gpu_layers == 0) params.devices = no_devices;
     if (weights == Weights::left_out) {
         params.no_alloc = true;
         params.load_mode = LLAMA_LOAD_MODE_NONE;

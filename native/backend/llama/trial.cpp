@@ -3,6 +3,7 @@
 #include <exception>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "backend/llama/assertions.h"
 #include "backend/llama/context_params.h"
@@ -10,6 +11,7 @@
 #include "backend/llama/logging.h"
 #include "backend/llama/memory.h"
 #include "base/error.h"
+#include "ggml-backend.h"
 #include "ggml.h"
 #include "kernels/tree_plan.h"
 // Not public, and so as it is in the pinned release.
@@ -69,21 +71,49 @@ std::optional<Trial> decode_one(llama_model * model, bool plans, std::string & w
         why = error.what();
         return std::nullopt;
     }
-    return Trial{plans, memory_of(context.get()).cache / smallest_cells};
+    return Trial{plans, false, memory_of(context.get()).cache / smallest_cells};
+}
+
+// Another backend would take a plan for a mask, and read beyond its end.
+bool gpus_know_plans() {
+    for (size_t i = 0; i < ggml_backend_dev_count(); ++i) {
+        ggml_backend_dev_t device = ggml_backend_dev_get(i);
+        const auto type = ggml_backend_dev_type(device);
+        if (type == GGML_BACKEND_DEVICE_TYPE_CPU || type == GGML_BACKEND_DEVICE_TYPE_ACCEL) continue;
+#ifdef THINKTREE_CUDA_KERNELS
+        if (std::string_view(ggml_backend_reg_name(ggml_backend_dev_backend_reg(device))) == "CUDA") continue;
+#endif
+        return false;
+    }
+    return true;
 }
 
 }  // namespace
 
-Trial try_model(llama_model * model) {
+bool gpus_read_plans(llama_model * model, const llama_context_params & wanted) {
+    if (!gpus_know_plans()) return false;
+    llama_context_params params = wanted;
+    params.n_ctx = smallest_cells;
+    params.abort_callback = nullptr;
+    // Fused attention, which alone reads plans, stays on only if llama.cpp finds that every layer's runs on the layer's
+    // own device: where a GPU has no kernel for such cells or heads, no plan is read.
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_AUTO;
+    const ContextPtr context = open_context(model, params, true);
+    return context != nullptr && reads_plans(context.get());
+}
+
+Trial try_model(llama_model * model, bool on_gpus) {
     const CatchAssertions catching;
     std::string why;
+    std::optional<Trial> trial;
 #ifdef THINKTREE_LLAMA_PATCHED
-    // On GPUs ours has been run in an emulation alone: docs/decisions/0012.
-    if (!llama_supports_gpu_offload()) {
-        if (const std::optional<Trial> trial = decode_one(model, true, why)) return *trial;
-    }
+    if (!on_gpus || gpus_know_plans()) trial = decode_one(model, true, why);
 #endif
-    if (const std::optional<Trial> trial = decode_one(model, false, why)) return *trial;
+    if (!trial) trial = decode_one(model, false, why);
+    if (trial) {
+        trial->on_gpus = on_gpus;
+        return *trial;
+    }
     throw Error(ErrorCode::model_load_failed, "the model cannot be computed: " + why);
 }
 

@@ -6,6 +6,7 @@
 
 struct llama_context;
 struct llama_model;
+struct llama_context_params;
 
 namespace thinktree {
 
@@ -14,6 +15,8 @@ struct Trial {
     // attention, which takes the mask and nothing else does; some also look at the mask themselves (an indexer, a
     // second attention): they must have a real one.
     bool reads_plans = false;
+    // It may use GPUs: for some of its layers, or for its larger products.
+    bool on_gpus = false;
     // Of one KV cell of halves, all layers.
     int64_t cell_bytes = 0;
 };
@@ -23,6 +26,10 @@ bool reads_plans(llama_context * context);
 
 // Decodes a token, on this thread alone: a failed assertion can be caught on the thread on which it fails.
 // Throws Error (model_load_failed, unsupported_model).
-Trial try_model(llama_model * model);
+Trial try_model(llama_model * model, bool on_gpus);
+
+// Whether plans are read also where GPUs compute, in a context as `wanted` but for its size: of them only ours reads
+// plans, and not of every kind of cache (kernels/cuda/ggml_tree_attention.h).
+bool gpus_read_plans(llama_model * model, const llama_context_params & wanted);
 
 }  // namespace thinktree

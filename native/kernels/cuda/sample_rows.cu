@@ -4,7 +4,7 @@
 
 namespace thinktree {
 
-void draw_tokens(const LogitRows & rows, const Draw * draws, int count, Drawn * drawn, cudaStream_t stream) {
+void draw_tokens(const LogitRows & rows, const DrawOfRow * draws, int count, Drawn * drawn, cudaStream_t stream) {
     if (count > 0) draw_kernel<<<count, draw_threads, 0, stream>>>(rows, draws, drawn);
 }
 

@@ -5,6 +5,7 @@
 // over a 32nd of it for the token. Masses are integers, 2^44 for the largest logit's, so that sums know no order.
 #pragma once
 
+#include "device.cuh"
 #include "sample_rows.h"
 
 namespace thinktree {
@@ -228,7 +229,7 @@ __device__ int token_at(const Row & row, RowMemory & memory, double share, MassO
     return memory.digit;
 }
 
-inline __device__ int draw_token(const Row & row, RowMemory & memory, const RowSums & sums, const Draw & draw) {
+inline __device__ int draw_token(const Row & row, RowMemory & memory, const RowSums & sums, const DrawOfRow & draw) {
     if (!(draw.temperature > 0.0f) || draw.top_k == 1) return sums.best;
     // So that neither the largest logit nor a masked one becomes NaN.
     const float coldness = 1.0f / fminf(fmaxf(draw.temperature, 1e-30f), 1e30f);
@@ -250,9 +251,9 @@ inline __device__ Row row_of(const LogitRows & rows, int row) {
     return {rows.logits + row * rows.stride, rows.entries};
 }
 
-__global__ void __launch_bounds__(draw_threads) draw_kernel(LogitRows rows, const Draw * draws, Drawn * drawn) {
+__global__ void __launch_bounds__(draw_threads) draw_kernel(LogitRows rows, const DrawOfRow * draws, Drawn * drawn) {
     __shared__ RowMemory memory;
-    const Draw draw = draws[blockIdx.x];
+    const DrawOfRow draw = draws[blockIdx.x];
     const Row row = row_of(rows, draw.row);
     const RowSums sums = sums_of(row, memory);
     const int token = sums.broken ? -1 : draw_token(row, memory, sums, draw);

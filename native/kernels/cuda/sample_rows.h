@@ -7,18 +7,21 @@
 
 #include <cstdint>
 
-#include "device.cuh"
+struct CUstream_st;
+using cudaStream_t = CUstream_st *;  // as CUDA says: host code includes this without CUDA
 
 namespace thinktree {
 
-// `entries` floats a row, from row to row `stride`; everything lies in device memory. At most 2^19 entries.
+constexpr int32_t most_entries = 1 << 19;  // of a row: so many masses do not overflow their sum
+
+// `entries` floats a row, from row to row `stride`; everything lies in device memory.
 struct LogitRows {
     const float * logits;
     int64_t stride;
     int32_t entries;
 };
 
-struct Draw {
+struct DrawOfRow {
     double uniform;  // in (0, 1)
     int32_t row;
     int32_t top_k;  // 0: off
@@ -39,7 +42,7 @@ struct PairOfRow {
     int32_t row, a, b;
 };
 
-void draw_tokens(const LogitRows & rows, const Draw * draws, int count, Drawn * drawn, cudaStream_t stream);
+void draw_tokens(const LogitRows & rows, const DrawOfRow * draws, int count, Drawn * drawn, cudaStream_t stream);
 
 // NaN where the row is broken.
 void log_probabilities(const LogitRows & rows, const TokenOfRow * tokens, int count, float * out, cudaStream_t stream);

@@ -53,8 +53,8 @@ constexpr int64_t work_words(int64_t rows, int64_t cells) {
 
 class TreeWork {
 public:
-    // Writes the work behind the plan. heads_per_kv: query heads that share a KV head, at most queries_per_item. Throws
-    // if plan and work together do not fit into `capacity` words.
+    // Writes the work behind the plan. heads_per_kv: query heads that share a KV head; of more than queries_per_item,
+    // the work is one that no kernel of ours does. Throws if plan and work together do not fit into `capacity` words.
     static void append(int32_t * words, int64_t capacity, int heads_per_kv, int kv_heads) {
         TreeWork work(PlanView(words), heads_per_kv);
         // Longer runs leave fewer partial results, shorter ones occupy more multiprocessors.
@@ -78,7 +78,7 @@ private:
     TreeWork(const PlanView & plan, int heads_per_kv)
         : plan_(plan),
           rows_(plan.header().rows),
-          rows_per_item_(queries_per_item / heads_per_kv),
+          rows_per_item_(std::max(1, queries_per_item / heads_per_kv)),
           rows_per_small_item_(std::max(1, queries_per_small_item / heads_per_kv)),
           segments_(plan.begin(), plan.end()) {
         // Parents before their children, a subtree in one piece.
