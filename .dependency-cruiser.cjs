@@ -5,6 +5,7 @@ const floors = [
   ["verifiers"],
   ["strategies"],
   ["scheduler"],
+  ["grading"],
   ["benchmark", "evaluation", "report", "training"],
   ["cli", "server"],
 ];

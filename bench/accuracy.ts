@@ -5,7 +5,8 @@
  */
 import { bestOfN, strategyByName, type Aggregation, type Engine, type Strategy, type StrategyName } from "thinktree";
 import type { Choice } from "#lib/evaluation/estimators.js";
-import { GraderPool, type Grader } from "#lib/evaluation/grader-pool.js";
+import type { Grader } from "#lib/grading/grader.js";
+import { mathGrader } from "#lib/grading/math-grader.js";
 import type { Question } from "#lib/evaluation/questions.js";
 import { choiceOf, recordOf } from "#lib/evaluation/records.js";
 import { mean } from "#lib/evaluation/statistics.js";
@@ -32,7 +33,7 @@ export async function accuracy(options: AccuracyOptions): Promise<void> {
   await warnIfBusy();
   const problems = await readProblems(options, options.limit);
   const engine = await loadModels(options);
-  const grader = new GraderPool();
+  const grader = mathGrader();
   const recommended = engine.models.verifier?.recipe["verifier.aggregation"] as Aggregation | undefined;
   const aggregation = options.aggregation ?? recommended ?? "min";
   const run = (strategy: Strategy) => runAll(engine, grader, problems, strategy, options);

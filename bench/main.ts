@@ -7,7 +7,8 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 import { Command, InvalidArgumentError } from "commander";
-import { strategyNames, type Aggregation, type StrategyName } from "thinktree";
+import { strategyNames, type Aggregation, type MathMode, type StrategyName } from "thinktree";
+import { mathModes } from "#lib/grading/math-grader.js";
 
 import { accuracy, type AccuracyOptions } from "./accuracy.js";
 import { crossing } from "./crossing.js";
@@ -15,6 +16,7 @@ import { decode, prefixWays, samplerNames, type DecodeOptions } from "./decode.j
 import { randomModel, stepsOf, writeRandomModel } from "./gguf/random-model.js";
 import { shapeNames, shapes, type ShapeName } from "./gguf/shapes.js";
 import type { WeightType } from "./gguf/weights.js";
+import { grading, type GradingOptions } from "./grading.js";
 import { record, type RecordOptions } from "./record.js";
 import { contenderNames, replay, type ReplayOptions } from "./replay.js";
 import { sampler } from "./sampler.js";
@@ -153,6 +155,14 @@ models(command("solved", "right answers a minute, end to end"))
   .option("--rounds <count>", "measurements of each", count, 3)
   .option("--branches <count>", "branches at once, over all questions", count, 64)
   .action((options: SolvedOptions) => solved(options));
+
+command("grading", "the grader of mathematics against published labels, and on answers made by chance")
+  .option("--recorded <folder>", "solutions with labels", "../shared/data/recorded")
+  .option("--modes <list>", mathModes.join(", "), someOf<MathMode>(...mathModes), [...mathModes])
+  .option("--list <count>", "disagreements to print", count, 20)
+  .option("--fuzz <count>", "answers made by chance", count, 10_000)
+  .option("--seed <number>", "of them", count, 1)
+  .action((options: GradingOptions) => grading(options));
 
 shaped(command("gguf", "make a model file with random weights"))
   .option("--type <type>", types.join(", "), oneOf(...types), "Q8_0")

@@ -4,7 +4,7 @@
  * Owns: the methods, their turns, the table. Must not know: how a strategy searches.
  */
 import { beamSearch, bestOfN, weightedBestOfN, type Strategy } from "thinktree";
-import { GraderPool } from "#lib/evaluation/grader-pool.js";
+import { mathGrader } from "#lib/grading/math-grader.js";
 
 import { runAll } from "./accuracy.js";
 import type { Run } from "./accuracy/results.js";
@@ -33,7 +33,7 @@ export async function solved(options: SolvedOptions): Promise<void> {
   await warnIfBusy();
   const problems = await readProblems(options, options.limit);
   const engine = await loadModels(options);
-  const grader = new GraderPool();
+  const grader = mathGrader();
   const measured = methods.map(({ name }) => ({ name, runs: [] as Run[] }));
   for (let seed = 1; seed <= options.rounds; seed++) {
     for (const [i, { strategy }] of methods.entries()) {

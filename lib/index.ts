@@ -46,6 +46,10 @@ export type {
   StrategyName,
 } from "./strategies/index.js";
 export type { Aggregation } from "./verifiers/aggregation.js";
+export { codeTests, type CodeLanguage, type CodeTestsOptions, type Tests } from "./grading/code-tests.js";
+export { customGrader, type Grader, type GraderOptions, type Judge } from "./grading/grader.js";
+export { mathGrader, type MathGraderOptions, type MathMode } from "./grading/math-grader.js";
+export { exactText, multipleChoice, numeric, type NumericOptions } from "./grading/plain-graders.js";
 export { rankByChains, rankByScore, rankByVotes, rankByWeightedScore, type Candidate } from "./verifiers/selection.js";
-export { solutionsOf, type Solution } from "./verifiers/solution.js";
+export { solutionsOf, type AnswerOf, type Solution } from "./verifiers/solution.js";
 export { ThinkTreeError, type ErrorCode } from "./errors.js";

@@ -7,10 +7,10 @@
 import { rm } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 
-import { GraderPool } from "../evaluation/grader-pool.js";
 import { readQuestions } from "../evaluation/questions.js";
 import { Engine } from "../scheduler/engine.js";
 import { calibrate, type CalibrateOptions } from "../training/calibrate.js";
+import { addGraderFlag, graderOf, gradersHelp, type GraderFlags } from "./grader-flag.js";
 import type { Interruption } from "./interruption.js";
 import { grouped, paperOf } from "./paper.js";
 import { policyView } from "./policy-view.js";
@@ -19,7 +19,7 @@ import { addModelFlags, engineOptions, type ModelFlags } from "./search-flags.js
 import { decimal, wholeNumber, wholeNumbers } from "./values.js";
 import { writeWhole } from "./whole-file.js";
 
-interface CalibrateFlags extends ModelFlags {
+interface CalibrateFlags extends GraderFlags, ModelFlags {
   readonly questions: string;
   readonly out: string;
   readonly budgets: readonly number[];
@@ -38,6 +38,8 @@ Examples:
   $ thinktree calibrate --questions train.jsonl --generator qwen.gguf
     --verifier prm.gguf --out qwen.policy.json
   $ thinktree solve "..." --policy qwen.policy.json
+
+${gradersHelp.trimStart()}
 
 The questions are lines of {"question", "answer"}, or GSM8K's or MATH's own; a few
 hundred that are not those you will measure on. Every one is sampled once to the
@@ -71,7 +73,7 @@ export function calibrateCommand(interruption: Interruption): Command {
     .option("--limit <count>", "only the first questions", wholeNumber(1, Number.MAX_SAFE_INTEGER))
     .option("--seed <number>", "of all searches (default: 1)", wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option("--journal <file.jsonl>", "paid work (default: beside the policy, deleted when it is written)");
-  return addModelFlags(command)
+  return addModelFlags(addGraderFlag(command))
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", help)
     .action((flags: CalibrateFlags) => run(flags, interruption));
@@ -83,7 +85,7 @@ async function run(flags: CalibrateFlags, interruption: Interruption): Promise<v
   const questions = await readQuestions(flags.questions, flags.limit);
   const progress = new ProgressView(process.stderr);
   await using engine = await progress.during("loading the models", () => Engine.load(engineOptions(flags, undefined)));
-  await using grader = new GraderPool();
+  await using grader = graderOf(flags);
   let runs = { done: 0, total: 0 };
   const kept = () => `${grouped(runs.done)} of ${grouped(runs.total)} runs are done and kept in ${journal}`;
   const policy = await interruption.duringKeptWork(kept, (signal) =>

@@ -8,10 +8,10 @@ import { createHash } from "node:crypto";
 import { Command } from "commander";
 
 import { evaluate, runOf, type EvaluationTask } from "../evaluation/evaluate.js";
-import { GraderPool } from "../evaluation/grader-pool.js";
 import { readQuestions } from "../evaluation/questions.js";
 import { Engine } from "../scheduler/engine.js";
 import { evaluateView } from "./evaluate-view.js";
+import { addGraderFlag, graderOf, gradersHelp, type GraderFlags } from "./grader-flag.js";
 import type { Interruption } from "./interruption.js";
 import { grouped, paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
@@ -30,7 +30,7 @@ import {
 import { wholeNumber } from "./values.js";
 import { writeWhole } from "./whole-file.js";
 
-interface EvaluateFlags extends StrategyFlags, SamplingFlags, ModelFlags {
+interface EvaluateFlags extends GraderFlags, StrategyFlags, SamplingFlags, ModelFlags {
   readonly questions: string;
   readonly limit?: number;
   readonly seed: number;
@@ -50,13 +50,15 @@ Questions, one JSON object a line, in any of these layouts:
   {"question": "...", "answer": "42"}
   {"question": "...", "answer": "6 * 7 = 42\\n#### 42"}       (GSM8K)
   {"problem": "...", "solution": "... \\\\boxed{42} ..."}     (MATH)
+  {"question": "...", "tests": ["assert f(1) == 2"]}       (programs)
+  {"question": "...", "tests": [{"input": "1", "output": "2"}]}
+${gradersHelp}
 ${strategiesHelp}
 
 What is printed:
   The share of right answers with its 95% interval (bootstrap over questions),
   the cost of a question, and for majority, best-of-n and weighted-best-of-n
   what fewer samples would have reached, without bias, from the one run.
-  Numbers are graded by value; other answers must be the same text.
   With --json, one object:
     method, seed, questions, journal,
     accuracy    {mean, low, high}, in [0, 1]
@@ -84,6 +86,7 @@ export function evaluateCommand(interruption: Interruption): Command {
     .optionsGroup("Questions:")
     .requiredOption("--questions <file.jsonl>", "questions with their answers, see below")
     .option("--limit <count>", "ask only the first so many", wholeNumber(1, Number.MAX_SAFE_INTEGER));
+  addGraderFlag(command);
   addStrategyFlags(command);
   addSamplingFlags(command).option(
     "--seed <number>",
@@ -109,10 +112,10 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<vo
 
   const progress = new ProgressView(process.stderr);
   await using engine = await progress.during("loading the models", () => Engine.load(options));
-  await using grader = new GraderPool();
+  await using grader = graderOf(flags);
   const strategy = name && strategyOf(name, flags, engine.models);
   const by = strategy === undefined ? { budget: n } : { strategy };
-  const task: EvaluationTask = { engine, questions, seed, solve: { ...by, temperature, topK, topP, minP } };
+  const task: EvaluationTask = { engine, questions, seed, grader, solve: { ...by, temperature, topK, topP, minP } };
   const journal = flags.journal ?? `thinktree-evaluate-${hashOf(runOf(task))}.jsonl`;
   const method = strategy === undefined ? `policy, ${n} generations` : `${strategy.name}, n ${n}`;
 
@@ -122,7 +125,7 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<vo
     progress.duringParts(method, (tell) =>
       evaluate({
         ...task,
-        ...{ grader, journal, signal },
+        ...{ journal, signal },
         onProgress: ({ right, ...parts }) => {
           done = parts.done;
           tell({ ...parts, note: done === 0 ? "" : `${((100 * right) / done).toFixed(1)}% right` });

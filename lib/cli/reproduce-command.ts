@@ -7,8 +7,8 @@
 import { mkdir, rm } from "node:fs/promises";
 import { Command, Option } from "commander";
 
-import { GraderPool } from "../evaluation/grader-pool.js";
 import { readQuestions } from "../evaluation/questions.js";
+import { mathGrader } from "../grading/math-grader.js";
 import type { Verdict } from "../report/data.js";
 import { full, quick } from "../report/experiments.js";
 import { renderReport } from "../report/html.js";
@@ -58,7 +58,7 @@ async function run({ full: large, limit, out, seed }: ReproduceFlags, interrupti
   const questions = await readQuestions(embedded("heldout.jsonl"), scale.questions);
   await mkdir(folder, { recursive: true });
   const progress = new ProgressView(process.stderr);
-  await using grader = new GraderPool();
+  await using grader = mathGrader();
   const models = {
     generator: embedded("tiny-generator.gguf"),
     verifier: embedded("tiny-strong.gguf"),

@@ -7,12 +7,12 @@
 import { createHash } from "node:crypto";
 
 import { ThinkTreeError } from "../errors.js";
+import type { Grader } from "../grading/grader.js";
 import { forEachOf } from "../scheduler/at-once.js";
 import { usualGenerations } from "../scheduler/budget.js";
 import type { Engine } from "../scheduler/engine.js";
 import type { SolveOptions } from "../scheduler/solve-options.js";
 import { summarize, type Summary } from "./curve.js";
-import type { Grader } from "./grader-pool.js";
 import { Journal } from "./journal.js";
 import { digestOf, type Question } from "./questions.js";
 import { failedRecord, recordOf, type QuestionRecord } from "./records.js";
@@ -21,13 +21,14 @@ export interface EvaluationTask {
   readonly engine: Pick<Engine, "fingerprints" | "models" | "policy" | "solve">;
   readonly questions: readonly Question[];
   /** How each question is solved; without a strategy the policy decides. */
-  readonly solve: Omit<SolveOptions, "seed" | "signal" | "stop" | "onProgress">;
+  readonly solve: Omit<SolveOptions, "answerOf" | "seed" | "signal" | "stop" | "onProgress">;
   /** Each question's own seed is made of it and the question's id, so that their order does not matter. */
   readonly seed: number;
+  /** Also says how answers are read off, where they are not stated as others are. */
+  readonly grader: Pick<Grader, "name" | "answerOf" | "grade" | "check">;
 }
 
 export interface EvaluationOptions extends EvaluationTask {
-  readonly grader: Grader;
   /** File in which paid work is kept. A run killed at any moment goes on from it. */
   readonly journal: string;
   /**
@@ -55,7 +56,7 @@ export interface Evaluation extends Summary {
 }
 
 /** What the answers depend on: the journal is refused to any other. */
-export function runOf({ engine, questions, solve, seed }: EvaluationTask): object {
+export function runOf({ engine, questions, solve, seed, grader }: EvaluationTask): object {
   const { strategy, ...others } = solve;
   const by = strategy ? { name: strategy.name, options: strategy.options } : { policy: hashOf(engine.policy) };
   return {
@@ -65,12 +66,14 @@ export function runOf({ engine, questions, solve, seed }: EvaluationTask): objec
     strategy: by,
     ...others,
     seed,
+    grader: grader.name,
   };
 }
 
 /** @throws {ThinkTreeError} CANCELLED, INVALID_OPTION (also a journal of another run), and as Engine.solve. */
 export async function evaluate(options: EvaluationOptions): Promise<Evaluation> {
   const { engine, questions, solve, branches = 64, onProgress } = options;
+  for (const { answer } of questions) options.grader.check?.(answer); // told before anything is paid for
   const journal = await Journal.open<QuestionRecord>(options.journal, runOf(options));
   try {
     const progress = new ProgressMeter(questions, journal, onProgress);
@@ -94,7 +97,13 @@ async function answerOne(
   { engine, solve, seed, grader }: EvaluationOptions,
 ): Promise<QuestionRecord> {
   try {
-    const answer = await engine.solve(question.question, { ...solve, seed: seedOf(seed, question.id), signal });
+    const { answerOf } = grader;
+    const answer = await engine.solve(question.question, {
+      ...solve,
+      answerOf,
+      seed: seedOf(seed, question.id),
+      signal,
+    });
     return await recordOf(question, answer, grader);
   } catch (error) {
     if (ThinkTreeError.isInstance(error) && error.code === "CONTEXT_EXCEEDED") return failedRecord(question);

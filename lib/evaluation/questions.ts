@@ -17,7 +17,7 @@ export interface Question {
   /** The line's own unique_id or id; else a hash of the question. No two questions of a file share one. */
   readonly id: string;
   readonly question: string;
-  /** The right answer, as normalizeAnswer has it. Never empty. */
+  /** The right answer, as normalizeAnswer has it, or the tests of a program, as JSON. Never empty. */
   readonly answer: string;
   /** The line's other fields, such as pass1 or level, as they were. */
   readonly other: Readonly<Record<string, unknown>>;
@@ -30,6 +30,7 @@ const lineSchema = z.looseObject({
   problem: text.optional(),
   answer: z.union([z.string(), z.number()]).optional(),
   solution: z.string().optional(),
+  tests: z.unknown().optional(),
   unique_id: text.optional(),
   id: z.union([text, z.number()]).optional(),
 });
@@ -42,7 +43,8 @@ const finalAnswer = answerExtractor();
 /**
  * The first `limit` questions of a file of JSON lines in any of these layouts:
  * `{question, answer}`, the answer short or a solution that ends in "#### 42" (GSM8K), or
- * `{problem, solution}`, the answer in the solution's last \boxed unless there is an `answer` (MATH). Blank lines are skipped.
+ * `{problem, solution}`, the answer in the solution's last \boxed unless there is an `answer` (MATH), or
+ * `{question, tests}`, see codeTests. Blank lines are skipped.
  *
  * @throws {ThinkTreeError} INVALID_OPTION: names the file and line, and what is expected.
  */
@@ -84,10 +86,11 @@ function parse(line: Line, path: string): Question {
   const { data, error } = lineSchema.safeParse(value);
   if (error)
     throw refuse(error.issues.map(({ path, message }) => `${path.join(".") || "the line"}: ${message}`).join("; "));
-  const { question, problem, answer, solution, unique_id, id, ...other } = data;
+  const { question, problem, answer, solution, tests, unique_id, id, ...other } = data;
   const asked = question ?? problem;
   if (asked === undefined) throw refuse("it has neither question nor problem");
-  const right = answer === undefined ? finalAnswer(solution ?? "") : short(String(answer));
+  const stated = answer === undefined ? finalAnswer(solution ?? "") : short(String(answer));
+  const right = tests === undefined ? stated : JSON.stringify(tests);
   if (right === null || right === "") {
     throw refuse(answer === undefined ? "it has no answer, nor a solution with a \\boxed one" : "its answer is empty");
   }

@@ -5,9 +5,9 @@
  * Must not know: journals, how many questions there are.
  */
 import type { Ledger } from "../engine/addon.js";
+import type { Grader } from "../grading/grader.js";
 import type { Answer } from "../scheduler/solve-options.js";
 import { choices, type Choice, type Sample } from "./estimators.js";
-import type { Grader } from "./grader-pool.js";
 import type { Question } from "./questions.js";
 import { sharingOf, type Sharing } from "./sharing.js";
 import { seededRandom, shuffle } from "./statistics.js";
@@ -37,7 +37,11 @@ export function choiceOf(strategy: string): Choice | undefined {
   return choices.find((choice) => choice === strategy);
 }
 
-export async function recordOf(question: Question, found: Answer, grader: Grader): Promise<QuestionRecord> {
+export async function recordOf(
+  question: Question,
+  found: Answer,
+  grader: Pick<Grader, "grade">,
+): Promise<QuestionRecord> {
   const { answer, score, finishReason, decision, generations, ledger } = found;
   const sampled = choiceOf(found.strategy.name) !== undefined;
   const [right, of] = await Promise.all([
@@ -65,7 +69,7 @@ export function failedRecord(question: Question): QuestionRecord {
 export async function sampledOf(
   found: Answer,
   reference: string,
-  grader: Grader,
+  grader: Pick<Grader, "grade">,
 ): Promise<{ samples: Sample[]; sharing: Sharing }> {
   const answers = [...new Set(found.candidates.map(({ answer }) => answer))];
   const verdicts = await Promise.all(answers.map((answer) => grader.grade(answer, reference)));

@@ -8,7 +8,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 
 import { evaluate, type Evaluation } from "../evaluation/evaluate.js";
-import type { Grader } from "../evaluation/grader-pool.js";
+import type { Grader } from "../grading/grader.js";
 import type { Question } from "../evaluation/questions.js";
 import { Engine } from "../scheduler/engine.js";
 import type { Estimate } from "../scheduler/difficulty.js";

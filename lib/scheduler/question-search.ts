@@ -159,7 +159,7 @@ export class QuestionSearch implements AsyncDisposable {
     const { answerPrefix, revision } = recipeOf(generator);
     return {
       aggregation: verifier && aggregationOf(verifier),
-      answerOf: answerExtractor({ answerPrefix }),
+      answerOf: this.options.answerOf ?? answerExtractor({ answerPrefix }),
       revision,
       ...(onProgress && { onRound: (round: RoundReport) => this.report(round, onProgress) }),
     };

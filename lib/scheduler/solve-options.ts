@@ -11,6 +11,7 @@ import type { Step } from "../engine/search-tree.js";
 import { parseOptions } from "../errors.js";
 import type { RoundReport, Strategy } from "../strategies/index.js";
 import type { GuardedCandidate } from "../verifiers/guards.js";
+import type { AnswerOf } from "../verifiers/solution.js";
 import { budgetFields, budgetSchema, type Budget } from "./budget.js";
 import { estimates, type Estimate } from "./difficulty.js";
 import type { StopReason } from "./early-stop.js";
@@ -36,6 +37,11 @@ export interface SolveOptions {
   readonly minP?: number | undefined;
   /** Tokens of one solution at most; default: what the context holds. */
   readonly maxLength?: number | undefined;
+  /**
+   * Reads the final answer off a solution's text; null if there is none. Solutions with the same answer vote together.
+   * Default: where the model's recipe says, else the last \boxed, "#### 42", "the answer is 42" or the like.
+   */
+  readonly answerOf?: AnswerOf | undefined;
   /** Cancels: the promise rejects with CANCELLED and nothing is held. */
   readonly signal?: AbortSignal | undefined;
   /** Ends the search now, with the best answer so far. */
@@ -92,6 +98,7 @@ const schema = z.object({
   topP: z.number().gt(0).max(1).default(1),
   minP: z.number().min(0).lt(1).default(0),
   maxLength: count.optional(),
+  answerOf: z.custom<AnswerOf>((value) => typeof value === "function", "a function of a text is wanted").optional(),
 });
 
 /** Options with every default in its place. */

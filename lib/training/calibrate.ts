@@ -7,7 +7,7 @@
  * Killed at any moment, it goes on from its journal and ends with the same policy: every run has its own seed.
  */
 import { digestOf, type Question } from "../evaluation/questions.js";
-import type { Grader } from "../evaluation/grader-pool.js";
+import type { Grader } from "../grading/grader.js";
 import { Journal } from "../evaluation/journal.js";
 import { sampledOf } from "../evaluation/records.js";
 import { ThinkTreeError } from "../errors.js";
@@ -27,7 +27,8 @@ export interface CollectOptions {
   readonly temperature?: number | undefined;
   /** What is paid for is kept here, line by line. */
   readonly journal: string;
-  readonly grader: Grader;
+  /** Also says how answers are read off, where they are not stated as others are. */
+  readonly grader: Pick<Grader, "name" | "answerOf" | "grade" | "check">;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: CalibrateProgress) => void) | undefined;
 }
@@ -74,7 +75,17 @@ export async function collectRecords(
 ): Promise<CalibrationRecord[]> {
   const { budgets, seed, temperature = engine.policy.temperature, signal, onProgress } = options;
   const searches = options.searches ?? usualSearches(budgets, engine.models.verifier !== undefined);
-  const run = { questions: digestOf(questions), models: engine.fingerprints, budgets, searches, seed, temperature };
+  const { name: grader } = options.grader;
+  const run = {
+    questions: digestOf(questions),
+    models: engine.fingerprints,
+    budgets,
+    searches,
+    seed,
+    temperature,
+    grader,
+  };
+  for (const { answer } of questions) options.grader.check?.(answer); // told before anything is paid for
   const journal = await Journal.open<Paid>(options.journal, run);
   try {
     const units = questions.flatMap((question, i) => unitsOf(engine, question, seed + i, searches, options));
@@ -133,11 +144,12 @@ function unitsOf(
   { budgets, temperature, grader, signal }: CollectOptions,
 ): Unit[] {
   const n = Math.max(...budgets);
+  const { answerOf } = grader;
   const right = (answer: string | null) => grader.grade(answer, reference);
   const samples = async () => {
     const strategy = engine.models.verifier === undefined ? majorityVote({ n }) : bestOfN({ n });
     const [found, state] = await Promise.all([
-      engine.solve(question, { strategy, seed, temperature, signal }),
+      engine.solve(question, { strategy, seed, temperature, answerOf, signal }),
       engine.hiddenState(question),
     ]);
     const { samples, sharing } = await sampledOf(found, reference, grader);
@@ -145,7 +157,7 @@ function unitsOf(
   };
   const search = async ({ strategy: name, settings, generations }: SearchSpec) => {
     const strategy = strategyWithin(generations, name, settings);
-    const { answer, ledger } = await engine.solve(question, { strategy, seed, temperature, signal });
+    const { answer, ledger } = await engine.solve(question, { strategy, seed, temperature, answerOf, signal });
     return { strategy: name, settings, generations, right: await right(answer), tokens: ledger.generatedTokens };
   };
   return [

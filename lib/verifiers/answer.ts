@@ -13,10 +13,11 @@ export interface AnswerOptions {
 
 /**
  * An extractor that looks, in this order, for the last line with the prefix, the last `\boxed{...}`, the last
- * `#### X`, and the last "the answer is X". An empty answer is none.
+ * `#### X`, the last "the answer is X", and the last formula or number of a last sentence that begins with "Therefore" or
+ * the like. An empty answer is none.
  */
 export function answerExtractor({ answerPrefix }: AnswerOptions = {}): AnswerOf {
-  const places = [lastBoxed, lastHashed, lastStated];
+  const places = [lastBoxed, lastHashed, lastStated, concluded];
   if (answerPrefix) places.unshift((text) => lastPrefixed(text, answerPrefix));
   return (text) => {
     for (const find of places) {
@@ -57,11 +58,12 @@ function lastPrefixed(text: string, prefix: string): string | undefined {
   return line?.trimStart().slice(prefix.length);
 }
 
+/** Of `\boxed{...}`, `\fbox{...}` and `\boxed 5`. */
 function lastBoxed(text: string): string | undefined {
-  const opening = "\\boxed{";
-  const start = text.lastIndexOf(opening);
-  if (start < 0) return undefined;
-  const from = start + opening.length;
+  const box = [...text.matchAll(/\\(?:boxed|fbox)(?:\s*\{|\s+(?=[^\s{]))/g)].at(-1);
+  if (box === undefined) return undefined;
+  const from = box.index + box[0].length;
+  if (!box[0].endsWith("{")) return /^[^\s$]+/.exec(text.slice(from, from + 100))?.[0];
   let depth = 1;
   for (let at = from; at < text.length; at++) {
     if (text[at] === "\\")
@@ -80,3 +82,16 @@ function lastHashed(text: string): string | undefined {
 function lastStated(text: string): string | undefined {
   return [...text.matchAll(/\bthe (?:final )?answer is\b:?\s*(.+?)(?=\.(?:\s|$)|\n|$)/gi)].at(-1)?.[1];
 }
+
+/** "Therefore, the polygon has 15 sides." The last sentence of the last line. */
+function concluded(text: string): string | undefined {
+  const line = text.trimEnd().slice(-mostConcluded).split("\n").at(-1)!.trim();
+  const conclusion =
+    /^(?:.*[.!?:]\s)?(?:Therefore|Thus|Hence|So|Consequently|In conclusion)\b(.*)$/.exec(line)?.[1] ?? "";
+  return [...conclusion.matchAll(/\$([^$]+)\$|\\\(((?:(?!\\[()]).)+)\\\)|(-?\$?\d[\d,]*(?:\.\d+)?(?: ?\/ ?\d+)?%?)/g)]
+    .map(([, dollars, parentheses, number]) => dollars ?? parentheses ?? number?.replace(/,$/, ""))
+    .at(-1);
+}
+
+/** Characters; a longer line concludes nothing. */
+const mostConcluded = 500;

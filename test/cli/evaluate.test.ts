@@ -64,6 +64,16 @@ describe.skipIf(unlessModels.skip)("thinktree evaluate (needs models/)", () => {
     expect(readFileSync(file("sampled"))).toEqual(before);
   });
 
+  it("grades as it is told", async () => {
+    const flags = ["--limit", "12", "--strategy", "majority", "--n", "1"];
+    const right = async (grader: string) =>
+      (await figures(...flags, "--grader", grader, "--journal", file(grader))).accuracy.mean;
+    const usual = await right("math");
+    expect(usual).toBeLessThan(1);
+    expect(await right("prm800k")).toBe(usual); // whole numbers are the same to both
+    expect(await right("numeric:1e300")).toBe(1);
+  });
+
   it("lets the policy decide where no strategy is named", async () => {
     const found = await figures("--limit", "4", "--n", "4", "--journal", file("policy"));
     expect(found).toMatchObject({ method: "policy, 4 generations", questions: 4, curve: [] });
@@ -115,6 +125,8 @@ describe("mistakes", () => {
       ["--questions", fileOf("bad", '{"question":"a","answer":1}\nwhat?\n')],
       /bad:2 is not a question: it is not JSON/,
     ],
+    ["an unknown grader", ["--questions", "/nowhere", "--grader", "kind"], /Use numeric:SHARE or one of math, prm800k/],
+    ["a tolerance that is none", ["--questions", "/nowhere", "--grader", "numeric:much"], /Use numeric:SHARE/],
     [
       "a strategy without verifier",
       ["--questions", "/nowhere", "--strategy", "beam", "--no-verifier"],
@@ -130,6 +142,13 @@ describe("mistakes", () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^thinktree: [^\n]+\n$/);
     expect(stderr).toMatch(message);
+  });
+
+  it.skipIf(unlessModels.skip)("references that the grader cannot use", async () => {
+    const flags = ["--limit", "1", "--strategy", "majority", "--n", "1", "--journal", file("unfit")];
+    const { code, stderr } = await thinktree([...asked, ...flags, "--grader", "javascript"]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/these are no tests of a program: 76/);
   });
 
   it.skipIf(unlessModels.skip)("another run's journal", async () => {

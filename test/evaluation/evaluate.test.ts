@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { evaluate, type EvaluationOptions, type EvaluationProgress } from "../../lib/evaluation/evaluate.js";
-import { isRight } from "../../lib/evaluation/grade.js";
+import { means } from "../../lib/grading/symbolic.js";
 import type { Question } from "../../lib/evaluation/questions.js";
 import type { Answer, SolveOptions } from "../../lib/scheduler/solve-options.js";
 import { defaultPolicy } from "../../lib/scheduler/default-policy.js";
@@ -47,7 +47,10 @@ class StubEngine {
 
   constructor(private readonly before: (question: string) => Promise<void> = () => setImmediate()) {}
 
+  answerOf: SolveOptions["answerOf"];
+
   async solve(question: string, options: SolveOptions = {}): Promise<Answer> {
+    this.answerOf = options.answerOf;
     this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
     try {
       await this.before(question);
@@ -78,7 +81,10 @@ class StubEngine {
   }
 
   solveWith(strategy: Strategy | undefined, others: Partial<EvaluationOptions> = {}) {
-    const grader = { grade: async (given: string | null, right: string) => given !== null && isRight(given, right) };
+    const grader = {
+      name: "means",
+      grade: async (given: string | null, right: string) => given !== null && means(given, right),
+    };
     return evaluate({
       engine: this,
       questions,
@@ -212,10 +218,28 @@ describe("evaluate", () => {
       [undefined, {}, /other strategy/],
       [majorityVote({ n: 4 }), { seed: 2 }, /other seed/],
       [majorityVote({ n: 4 }), { questions: questions.slice(1) }, /other questions/],
+      [majorityVote({ n: 4 }), { grader: { name: "another", grade: async () => true } }, /other grader/],
     ];
     for (const [strategy, options, message] of others) {
       await expect(new StubEngine().solveWith(strategy, options)).rejects.toThrow(message);
     }
+  });
+
+  it("reads answers as the grader does", async () => {
+    const engine = new StubEngine();
+    const answerOf = () => "an answer";
+    await engine.solveWith(majorityVote({ n: 1 }), { grader: { name: "own", grade: async () => true, answerOf } });
+    expect(engine.answerOf).toBe(answerOf);
+  });
+
+  it("asks nothing where the grader cannot use a reference", async () => {
+    const engine = new StubEngine();
+    const check = (reference: string) => {
+      if (reference === "20") throw new ThinkTreeError("INVALID_OPTION", "not 20");
+    };
+    const grader = { name: "own", grade: async () => true, check };
+    await expect(engine.solveWith(majorityVote({ n: 1 }), { grader })).rejects.toThrow("not 20");
+    expect(engine.asked).toEqual([]);
   });
 
   it("counts a question that does not fit the context as wrong, and goes on", async () => {

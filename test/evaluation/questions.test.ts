@@ -41,6 +41,17 @@ describe("readQuestions", () => {
     expect(questions.map(({ other }) => other).slice(0, 4)).toEqual([{ pass1: 0.5 }, {}, {}, { level: 3 }]);
   });
 
+  it("keeps the tests of a program as they are", async () => {
+    const tests = ["assert f('a  b') == 1\n", "assert f(2)"];
+    const exchanges = [{ input: "1\n", output: "2" }];
+    const questions = await read([
+      { question: "Write f.", tests },
+      { question: "Write g.", tests: exchanges },
+      { question: "Write h.", tests: "check(h)", answer: "beside the point" },
+    ]);
+    expect(questions.map(({ answer }) => JSON.parse(answer) as unknown)).toEqual([tests, exchanges, "check(h)"]);
+  });
+
   it("reads the held-out file", async () => {
     const questions = await readQuestions(fileURLToPath(new URL("../../models/heldout.jsonl", import.meta.url)), 20);
     expect(questions).toHaveLength(20);

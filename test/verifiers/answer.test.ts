@@ -29,6 +29,12 @@ describe("answerExtractor", () => {
     ["\\boxed{\\}}", "\\}"],
     ["\\boxed{1} cut off: \\boxed{2", null],
     ["\\boxed{}", null],
+    ["so \\boxed{\\boxed{5}}", "5"],
+    ["\\boxed{\\text{(C)}}", "\\text{(C)}"],
+    ["\\fbox{3}", "3"],
+    ["so $\\boxed 5$.", "5"],
+    ["\\boxed {7}", "7"],
+    ["\\boxed\\frac12", null],
     ["The answer is 3.5.", "3.5"],
     ["the final answer is: **42**. I hope it is correct.", "42"],
     ["The answer is 1. No: the answer is 2.", "2"],
@@ -38,6 +44,14 @@ describe("answerExtractor", () => {
     ["2+2=4\n#### 1,234\n", "1234"],
     ["#### 4\nThe answer is 5", "4"],
     ["A: 13", null],
+    ["2x = 30\n\nTherefore, the polygon has 15 sides.", "15"],
+    ["Thus the median is $\\frac{81}{2}$.", "\\frac{81}{2}"],
+    ["We add. So \\(x\\) is \\(x + 1\\).", "x + 1"],
+    ["Hence it costs $1,234.50.", "1234.5"],
+    ["Therefore, x = 5.\nBut is that all?", null],
+    ["Therefore, the share is 1 / 8.", "1 / 8"],
+    ["Therefore, nothing can be said.", null],
+    ["x = 5 and y = 7", null],
   ])("without: %j gives %j", (text, answer) => {
     expect(general(text)).toBe(answer);
   });

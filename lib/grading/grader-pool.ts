@@ -1,34 +1,34 @@
 /**
- * Grading beside the event loop, with a hard time limit for each answer.
+ * Comparing answers in worker threads, with a hard time limit for each.
  *
  * Owns: the worker threads and the limit. An answer that takes longer is wrong, and its worker is replaced.
- * Must not know: what makes an answer right.
+ * Must not know: what makes an answer right, which answers need no thread.
  */
 import { Piscina } from "piscina";
 
 import { state, type Batch, type Pair } from "./grade-worker.js";
-
-/** What evaluation needs of a grader. */
-export interface Grader {
-  grade(answer: string | null, reference: string): Promise<boolean>;
-}
+import type { MathMode } from "./math-grader.js";
 
 interface Waiting extends Pair {
   readonly resolve: (right: boolean) => void;
   readonly reject: (error: unknown) => void;
 }
 
-export class GraderPool implements Grader, AsyncDisposable {
+/** Of a time limit, how often it is looked at: an answer ends within 1.25 times its limit. */
+const looks = 4;
+
+export class GraderPool {
   private pool: Piscina<Batch, void> | undefined;
   private waiting: Waiting[] = [];
 
-  /** @param timeLimitMs of one answer, while it is being graded; it ends within twice that. */
-  constructor(private readonly timeLimitMs = 1_000) {}
+  /** @param timeLimitMs of one answer, while it is being graded. */
+  constructor(
+    private readonly mode: MathMode,
+    private readonly timeLimitMs: number,
+  ) {}
 
-  /** No answer is wrong. What was asked for together is one task, and what needs no thought none at all. */
-  grade(answer: string | null, reference: string): Promise<boolean> {
-    if (answer === null) return Promise.resolve(false);
-    if (answer === reference) return Promise.resolve(true);
+  /** What was asked for together is one task. */
+  grade(answer: string, reference: string): Promise<boolean> {
     return new Promise((resolve, reject) => {
       if (this.waiting.push({ answer, reference, resolve, reject }) > 1) return;
       setImmediate(() => {
@@ -44,15 +44,12 @@ export class GraderPool implements Grader, AsyncDisposable {
     await this.pool?.destroy();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
   private async gradeAll(batch: readonly Waiting[]): Promise<void> {
     for (let left = batch; left.length > 0;) {
       const states = new Int32Array(new SharedArrayBuffer(left.length * Int32Array.BYTES_PER_ELEMENT));
       try {
-        await this.run({ pairs: left.map(({ answer, reference }) => ({ answer, reference })), states });
+        const pairs = left.map(({ answer, reference }) => ({ answer, reference }));
+        await this.run({ mode: this.mode, pairs, states });
       } catch (error) {
         for (const { reject } of left) reject(error);
         return;
@@ -74,12 +71,13 @@ export class GraderPool implements Grader, AsyncDisposable {
       maxThreads: 2,
     });
     const overdue = new AbortController();
-    let seen = -1;
+    let [seen, looked] = [-1, 0];
     const watchdog = setInterval(() => {
       const now = batch.states.findIndex((_, i) => Atomics.load(batch.states, i) === state.begun);
-      if (now >= 0 && now === seen) overdue.abort();
+      looked = now === seen ? looked + 1 : 0;
+      if (now >= 0 && looked >= looks) overdue.abort();
       seen = now;
-    }, this.timeLimitMs);
+    }, this.timeLimitMs / looks);
     try {
       await this.pool.run(batch, { signal: overdue.signal });
     } catch (error) {

@@ -4,7 +4,9 @@
  * Owns: telling, pair by pair, what has been begun and decided, so that a worker ended in mid-work loses no verdict.
  * Must not know: time limits.
  */
-import { isRight } from "./grade.js";
+import type { MathMode } from "./math-grader.js";
+import { meansByPaper } from "./prm800k.js";
+import { means } from "./symbolic.js";
 
 export interface Pair {
   readonly answer: string;
@@ -12,6 +14,7 @@ export interface Pair {
 }
 
 export interface Batch {
+  readonly mode: MathMode;
   readonly pairs: readonly Pair[];
   /** Shared memory, one a pair. */
   readonly states: Int32Array;
@@ -19,9 +22,11 @@ export interface Batch {
 
 export const state = { waiting: 0, begun: 1, wrong: 2, right: 3 } as const;
 
-export default function grade({ pairs, states }: Batch): void {
+const same = { symbolic: means, prm800k: meansByPaper } as const satisfies Record<MathMode, unknown>;
+
+export default function grade({ mode, pairs, states }: Batch): void {
   pairs.forEach(({ answer, reference }, i) => {
     Atomics.store(states, i, state.begun);
-    Atomics.store(states, i, isRight(answer, reference) ? state.right : state.wrong);
+    Atomics.store(states, i, same[mode](answer, reference) ? state.right : state.wrong);
   });
 }
