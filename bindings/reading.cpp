@@ -15,7 +15,8 @@ std::string text(const Napi::Object & object, const char * name) {
 Reading::Frame frame(const Napi::Object & object, const char * name) {
     const Napi::Value value = object.Get(name);
     if (!value.IsObject()) return {};
-    return {text(value.As<Napi::Object>(), "before"), text(value.As<Napi::Object>(), "after")};
+    const auto frame = value.As<Napi::Object>();
+    return {text(frame, "before"), text(frame, "after"), frame.Get("trims").ToBoolean()};
 }
 
 }  // namespace
@@ -42,6 +43,7 @@ ReadingOptions read_reading(const Napi::Object & object) {
     reading.next = frame(object, "next");
     reading.probe = text(object, "probe");
     reading.one_line = object.Get("oneLine").ToBoolean();
+    reading.before_last = object.Get("beforeLast").ToBoolean();
     options.positive = text(object, "positive");
     options.negative = text(object, "negative");
     options.head = text(object, "head");

@@ -14,7 +14,8 @@ export const recipeNames = [
   "eurus-prm",
   "qwen2.5-math-prm",
   "skywork-o1",
-  "reasoneval",
+  "reasoneval-7b",
+  "reasoneval-34b",
   "trl",
   "orm",
 ] as const;
@@ -44,7 +45,7 @@ export interface Kind {
 const known: readonly { readonly layers: readonly string[]; readonly recipes: Readonly<Record<number, RecipeName>> }[] =
   [
     { layers: ["v_head.summary"], recipes: { 1: "skywork-o1" } },
-    { layers: ["score_head"], recipes: { 3: "reasoneval" } },
+    { layers: ["score_head"], recipes: { 3: "reasoneval-34b" } },
     { layers: ["score.0", "score.2"], recipes: { 1: "orm", 2: "qwen2.5-math-prm" } },
     { layers: ["score"], recipes: { 1: "orm", 2: "trl" } },
     { layers: ["classifier"], recipes: { 2: "trl" } },
@@ -74,7 +75,9 @@ export function kindOf(
 
   const head = headOf(found.layers, rest, width);
   const outputs = head.layers.at(-1)!.outputs;
-  const recipe = found.recipes[outputs];
+  // One head, and two sizes of model that are read in different places.
+  const small = architectures.some((name) => name.startsWith("ReasonEval_7B"));
+  const recipe = small && found.recipes[outputs] === "reasoneval-34b" ? "reasoneval-7b" : found.recipes[outputs];
   if (recipe === undefined) throw unknown(architectures, [...rest.keys()], `with ${outputs} outputs`);
   if (wanted !== undefined && wanted !== recipe) {
     throw new ThinkTreeError("INVALID_OPTION", `the checkpoint's head is of recipe ${recipe}, not ${wanted}`);

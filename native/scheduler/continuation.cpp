@@ -5,7 +5,7 @@
 namespace thinktree {
 
 std::string letters_before(const TokenForest & forest, NodeId end, const Model & model) {
-    constexpr int enough = 4;
+    constexpr int enough = 6;
     std::string letters;
     int taken = 0;
     for (NodeId id = end; id != no_node; id = forest[id].parent) {
@@ -19,16 +19,16 @@ std::string letters_before(const TokenForest & forest, NodeId end, const Model &
     return letters;
 }
 
-std::vector<Token> tokens_after(const Model & model, const std::string & before, const Text & text) {
-    if (before.empty()) return model.tokenize(text, false);
+Continuation tokens_after(const Model & model, const std::string & before, const Text & text, uint32_t replaceable) {
+    if (before.empty()) return {model.tokenize(text, false)};
     Text whole = plain_text(before);
     whole.insert(whole.end(), text.begin(), text.end());
     const std::vector<Token> head = model.tokenize(plain_text(before), false);
     const std::vector<Token> tokens = model.tokenize(whole, false);
-    if (tokens.size() < head.size() || !std::equal(head.begin(), head.end(), tokens.begin())) {
-        return model.tokenize(text, false);
-    }
-    return {tokens.begin() + static_cast<std::ptrdiff_t>(head.size()), tokens.end()};
+    const auto same = std::mismatch(head.begin(), head.end(), tokens.begin(), tokens.end()).second;
+    const auto replaced = static_cast<uint32_t>(head.size() - static_cast<size_t>(same - tokens.begin()));
+    if (replaced > replaceable) return {model.tokenize(text, false)};
+    return {{same, tokens.end()}, replaced};
 }
 
 }  // namespace thinktree

@@ -13,8 +13,13 @@ namespace thinktree {
 // letters.
 std::string letters_before(const TokenForest & forest, NodeId end, const Model & model);
 
-// `before`: letters that stand there already, as tokens. Those stay as they are: where a tokenizer would have cut them
-// otherwise with `text` after them, the text is read by itself.
-std::vector<Token> tokens_after(const Model & model, const std::string & before, const Text & text);
+struct Continuation {
+    std::vector<Token> tokens;
+    uint32_t replaced = 0;  // so many of the last tokens that stand there, whose place they take
+};
+
+// `before`: letters that stand there already, as tokens. Where a tokenizer would have cut them otherwise with `text`
+// after them, the last ones are replaced, up to `replaceable` if that is enough; else the text is read by itself.
+Continuation tokens_after(const Model & model, const std::string & before, const Text & text, uint32_t replaceable);
 
 }  // namespace thinktree

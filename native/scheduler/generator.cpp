@@ -65,7 +65,7 @@ void Generator::write(Branch & branch, const std::string & text) {
     const NodeId before = above->place->node.id();
     TokenForest & forest = lane_->forest;
     std::vector<Token> tokens =
-        tokens_after(*lane_->model, letters_before(forest, before, *lane_->model), plain_text(text));
+        tokens_after(*lane_->model, letters_before(forest, before, *lane_->model), plain_text(text), 0).tokens;
     auto step = std::make_shared<Step>();
     step->parent = above;
     step->search = branch.search;

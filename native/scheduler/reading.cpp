@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "scheduler/continuation.h"
 
 namespace thinktree {
 
@@ -24,17 +23,22 @@ void append(std::vector<Token> & tokens, const std::vector<Token> & more) {
 
 }  // namespace
 
-std::vector<Token> Reading::tokens(const Model & model, const std::string & step, const Frame & frame,
-                                   const std::string & before) const {
+uint32_t Reading::replaceable() const {
+    const bool open = first.after.empty() || next.after.empty();
+    return words == Words::joined && open && reads_last_row() && !before_last ? 3 : 0;
+}
+
+Continuation Reading::tokens(const Model & model, const std::string & step, const Frame & frame,
+                             const std::string & before, uint32_t replaceable) const {
     std::string text = words == Words::own ? step : line_of(step, frame.trims);
     if (one_line) std::replace(text.begin(), text.end(), '\n', ' ');
     if (words != Words::joined) {
         std::vector<Token> tokens = model.tokenize(template_text(frame.before), false);
         append(tokens, model.tokenize(plain_text(text), false));
         append(tokens, model.tokenize(template_text(frame.after), false));
-        return tokens;
+        return {tokens};
     }
-    return tokens_after(model, before, {{frame.before, true}, {text, false}, {frame.after, true}});
+    return tokens_after(model, before, {{frame.before, true}, {text, false}, {frame.after, true}}, replaceable);
 }
 
 Token single_token(const Model & model, const std::string & text) {

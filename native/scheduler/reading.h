@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "backend/backend.h"
 #include "sampling/reward_head.h"
+#include "scheduler/continuation.h"
 
 namespace thinktree {
 
@@ -44,10 +44,12 @@ struct Reading {
     std::shared_ptr<const RewardHead> head;  // of a head
 
     bool reads_last_row() const { return kind != Kind::likelihood; }
+    // Tokens at a step's end that what follows may change: "." and a newline after it may be one.
+    uint32_t replaceable() const;
     // A step's tokens where they are not the generator's own. `before`: the letters that it follows, as many as may
-    // matter.
-    std::vector<Token> tokens(const Model & model, const std::string & step, const Frame & frame,
-                              const std::string & before) const;
+    // matter; `replaceable`: how many of their last tokens may be replaced.
+    Continuation tokens(const Model & model, const std::string & step, const Frame & frame, const std::string & before,
+                        uint32_t replaceable) const;
 };
 
 // Of a token's text; throws Error (invalid_option) if it is not a single token of the model.

@@ -34,6 +34,7 @@ Verifier::Verifier(std::unique_ptr<Lane> lane, Reading reading, const Model & ge
       reading_(std::move(reading)),
       generator_(generator),
       same_vocabulary_(same_vocabulary(*lane_->model, generator)),
+      split_off_(reading_.before_last ? 1 : static_cast<int>(reading_.replaceable())),
       probe_(lane_->model->tokenize(template_text(reading_.probe), false)) {}
 
 void Verifier::open(Step & root, const Text & prompt) {
@@ -81,25 +82,32 @@ void Verifier::begin_context(Step & context) {
     }
 }
 
-std::vector<Token> Verifier::tokens_of(const Step & step) const {
+Continuation Verifier::tokens_of(const Step & step) const {
     const Reading::Frame & frame = is_first(step) ? reading_.first : reading_.next;
     if (reading_.words != Reading::Words::own || !same_vocabulary_) {
-        return reading_.tokens(*lane_->model, step.text, frame, letters_before(lane_->forest, above(step).verifier_node.id(), *lane_->model));
+        const TokenForest & forest = lane_->forest;
+        const NodeId end = above(step).verifier_node.id();
+        uint32_t replaceable = 0;
+        for (NodeId id = end; replaceable < reading_.replaceable(); id = forest[id].parent, ++replaceable) {
+            if (forest[id].given || forest[id].size() > 1) break;
+        }
+        return reading_.tokens(*lane_->model, step.text, frame, letters_before(forest, end, *lane_->model), replaceable);
     }
     std::vector<Token> tokens = step.tokens();
     const std::vector<Token> after = lane_->model->tokenize(template_text(frame.after), false);
     tokens.insert(tokens.end(), after.begin(), after.end());
-    return tokens;
+    return {std::move(tokens)};
 }
 
-// The last token is a node of its own where the row before it is read.
-NodeRef Verifier::add_nodes(NodeId above, std::vector<Token> tokens) {
+// The last ones are nodes of their own where they are read or replaced one by one.
+NodeRef Verifier::add_nodes(NodeId above, const std::vector<Token> & tokens) {
     TokenForest & forest = lane_->forest;
-    if (!reading_.before_last || tokens.size() < 2) return {forest, forest.add_child(above, std::move(tokens))};
-    const Token last = tokens.back();
-    tokens.pop_back();
-    const NodeRef others(forest, forest.add_child(above, std::move(tokens)));
-    return {forest, forest.add_child(others.id(), {last})};
+    const auto together = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(tokens.size()) - split_off_);
+    NodeRef last(forest, forest.add_child(above, {tokens.begin(), tokens.begin() + together}));
+    for (auto token = tokens.begin() + together; token != tokens.end(); ++token) {
+        last = NodeRef(forest, forest.add_child(last.id(), {*token}));
+    }
+    return last;
 }
 
 void Verifier::begin(const std::shared_ptr<Step> & step) {
@@ -107,15 +115,14 @@ void Verifier::begin(const std::shared_ptr<Step> & step) {
     TokenForest & forest = lane_->forest;
     if (step->verifier_node) {
         // A second attempt: its rows have to come again.
-        const NodeId parent = step->verifier_node->parent;
-        forest.park_below(parent == above(*step).verifier_node.id() ? step->verifier_node.id() : parent);
+        forest.park_below(reading_.before_last ? step->verifier_node->parent : step->verifier_node.id());
     } else {
         Step & before = above(*step);
         if (!before.verifier_node) {  // its own scoring failed, and so does ours
             step->score_error = before.score_error;
             return;
         }
-        std::vector<Token> tokens = tokens_of(*step);
+        const auto [tokens, replaced] = tokens_of(*step);
         if (tokens.empty()) {  // no text, nothing to doubt; nodes of the forest are never empty
             step->score = 1.0;
             step->verifier_place = &before;  // a context may follow
@@ -127,7 +134,9 @@ void Verifier::begin(const std::shared_ptr<Step> & step) {
             step->score_error = ErrorCode::context_exceeded;
             return;
         }
-        step->verifier_node = add_nodes(before.verifier_node.id(), std::move(tokens));
+        NodeId end = before.verifier_node.id();
+        for (uint32_t i = 0; i < replaced; ++i) end = forest[end].parent;
+        step->verifier_node = add_nodes(end, tokens);
     }
     auto job = std::make_unique<Job>();
     job->step = step;
@@ -197,7 +206,7 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
 int64_t Verifier::tokens_to_score(const std::string & text, uint32_t tokens) const {
     const auto all = [&](const Reading::Frame & frame) {
         if (reading_.words != Reading::Words::own || !same_vocabulary_) {
-            return reading_.tokens(*lane_->model, text, frame, {}).size();
+            return reading_.tokens(*lane_->model, text, frame, {}, 0).tokens.size();
         }
         return tokens + lane_->model->tokenize(template_text(frame.after), false).size();
     };

@@ -69,10 +69,10 @@ private:
         uint32_t token;  // likelihood: which one of the step's
     };
 
-    NodeRef add_nodes(NodeId above, std::vector<Token> tokens);
+    NodeRef add_nodes(NodeId above, const std::vector<Token> & tokens);
     void begin(const std::shared_ptr<Step> & step);
     void begin_context(Step & context);
-    std::vector<Token> tokens_of(const Step & step) const;
+    Continuation tokens_of(const Step & step) const;
     NodeId target_of(const Job & job) const;
     uint32_t target_upto(const Job & job) const;
     void plan();
@@ -91,6 +91,7 @@ private:
     const Reading reading_;
     const Model & generator_;
     const bool same_vocabulary_;
+    const int split_off_;  // tokens at a step's end that are nodes of their own
     const std::vector<Token> probe_;
     std::vector<std::unique_ptr<Job>> jobs_;
     std::unordered_map<NodeId, Job *> by_node_;

@@ -263,7 +263,7 @@ RECIPES = {
     "rlhflow": rlhflow,
     "skywork-o1": skywork,
     "qwen2.5-math-prm": qwen_prm,
-    "reasoneval": reason_eval,
+    "reasoneval-7b": reason_eval,
     "reasoneval-34b": reason_eval,
     "eurus-prm": eurus,
     "trl": trl,

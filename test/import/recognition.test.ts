@@ -20,12 +20,18 @@ function tensors(shapes: Readonly<Record<string, readonly number[]>>): Map<strin
 }
 
 describe("the head", () => {
+  it("of ReasonEval is read in another place in the smaller model", () => {
+    const head = tensors({ "score_head.weight": [3, 8] });
+    expect(kindOf(["ReasonEval_7B"], head, 8, undefined).recipe).toBe("reasoneval-7b");
+    expect(kindOf(["ReasonEval_34B"], head, 8, undefined).recipe).toBe("reasoneval-34b");
+  });
+
   const kind = (shapes: Readonly<Record<string, readonly number[]>>, wanted?: Parameters<typeof kindOf>[3]) =>
     kindOf(["SomeModel"], tensors(shapes), 8, wanted);
 
   it.each<[string, Readonly<Record<string, readonly number[]>>, number]>([
     ["skywork-o1", { "v_head.summary.weight": [1, 8], "v_head.summary.bias": [1] }, 1],
-    ["reasoneval", { "score_head.weight": [3, 8] }, 1],
+    ["reasoneval-34b", { "score_head.weight": [3, 8] }, 1],
     [
       "qwen2.5-math-prm",
       { "score.0.weight": [8, 8], "score.0.bias": [8], "score.2.weight": [2, 8], "score.2.bias": [2] },

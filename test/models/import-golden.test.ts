@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { readGgufFileInfo } from "node-llama-cpp";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
+import { Engine } from "../../lib/index.js";
 import { importPrm, type Imported } from "../../lib/models/import-prm.js";
 import { checkpoints, writeCheckpoint, type CheckpointName } from "../support/checkpoints.js";
 import { goldenNames, readGolden, type GoldenCase, type GoldenName } from "../support/golden.js";
@@ -25,7 +26,7 @@ async function imported(name: CheckpointName): Promise<Imported> {
 
 function recipeOf(name: CheckpointName) {
   if (name === "eurus-prm-reference") return "eurus-prm";
-  return name === "reasoneval-34b" ? "reasoneval" : name === "trl-llama" ? "trl" : name;
+  return name === "trl-llama" ? "trl" : name;
 }
 
 describe.each(goldenNames)("%s", (name) => {
@@ -51,6 +52,21 @@ describe.each(goldenNames)("%s", (name) => {
     for (const { tokens, reads, hidden } of golden.cases) {
       const found = (await probe.hidden(tokens))[reads.at(-1)!]!;
       expect(farthest(found, hidden)).toBeLessThan(1e-3 * spread(hidden));
+    }
+  });
+
+  it.skipIf(name === "eurus-prm")("is scored so by the engine, a step at a time", async () => {
+    await using engine = await Engine.load({ generator: { fake: {} }, verifier: files.backbone });
+    expect(engine.models.verifier!.recipe["verifier.recipe"]).toBe(files.recipe);
+    const rewards = name === "orm";
+    for (const { question, steps, tokens, reads, scores: expected } of golden.cases) {
+      const { scores, ledger } = await engine.score(question, steps);
+      const found = rewards ? scores.slice(-1).map((p) => Math.log(p / (1 - p))) : scores;
+      expect(farthest(found, expected), steps.join(" | ")).toBeLessThan(1e-3 * (rewards ? 10 : 1));
+      // No token more than the reference's, up to the one that is read; what closes a solution is read after each step.
+      const decoded = ledger.verifierPromptTokens + ledger.verifierTokens;
+      if (rewards) expect(decoded).toBeGreaterThanOrEqual(tokens.length);
+      else expect(decoded, steps.join(" | ")).toBe(reads.at(-1)! + 1);
     }
   });
 

@@ -67,12 +67,13 @@ private:
 };
 
 std::string read(Reading::Words words, const std::string & step, const Reading::Frame & frame,
-                 const std::string & before, bool one_line = false) {
+                 const std::string & before, bool one_line = false, uint32_t replaceable = 0) {
     const Words model;
     Reading reading;
     reading.words = words;
     reading.one_line = one_line;
-    return model.text(reading.tokens(model, step, frame, before));
+    const Continuation found = reading.tokens(model, step, frame, before, replaceable);
+    return std::string(found.replaced, '-') + model.text(found.tokens);
 }
 
 TEST(a_joined_step_is_tokenised_as_one_with_its_frame_and_what_is_before) {
@@ -83,6 +84,8 @@ TEST(a_joined_step_is_tokenised_as_one_with_its_frame_and_what_is_before) {
     // Digits that follow digits: what is there stays, and the rest is what a whole text would have.
     CHECK_EQ(read(joined, "4567", {"", ""}, "123"), "[456][7]");
     CHECK_EQ(read(joined, "34", {"", ""}, "12"), "[34]");  // a whole text would have 123: by itself
+    CHECK_EQ(read(joined, "34", {"", ""}, "12", false, 1), "-[123][4]");
+    CHECK_EQ(read(joined, "4567", {"", ""}, "123", false, 3), "[456][7]");
 }
 
 TEST(words_apart_are_tokenised_by_themselves) {

@@ -67,7 +67,7 @@ export const checkpoints = {
   orm: { ...llama, seed: 7, architecture: "LlamaForSequenceClassification", head: layer("score", 1, false) },
   "trl-llama": { ...llama, seed: 8, architecture: "LlamaForTokenClassification", head: layer("score", 2) },
   "math-shepherd": { ...mistral, seed: 9, architecture: "MistralForCausalLM" },
-  reasoneval: {
+  "reasoneval-7b": {
     ...{ ...mistral, seed: 10, architecture: "ReasonEval_7B", head: layer("score_head", 3) },
     ...{ config: { score_dimension: 3, use_bias: true }, tokenizerConfig: { pad_token: "<s>" } },
   },

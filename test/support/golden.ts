@@ -33,7 +33,7 @@ export interface Golden {
 }
 
 export const goldenNames = [
-  ...(["math-shepherd", "rlhflow", "skywork-o1", "qwen2.5-math-prm", "reasoneval", "reasoneval-34b"] as const),
+  ...(["math-shepherd", "rlhflow", "skywork-o1", "qwen2.5-math-prm", "reasoneval-7b", "reasoneval-34b"] as const),
   ...(["eurus-prm", "trl", "trl-llama", "orm"] as const),
 ];
 export type GoldenName = (typeof goldenNames)[number];
