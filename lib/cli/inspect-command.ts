@@ -7,7 +7,8 @@
 import { Command } from "commander";
 
 import { inspectModel } from "../engine/inspect-model.js";
-import { inspectView } from "./inspect-view.js";
+import { recognisedRecipe } from "../scheduler/verifier-recipe.js";
+import { inspectView, type VerifierReading } from "./inspect-view.js";
 import { paperOf } from "./paper.js";
 import { wholeNumber } from "./values.js";
 
@@ -35,6 +36,7 @@ With --json, one object: path, name, architecture, parameters, fileBytes,
   layers, width, heads, kvHeads, headSize, slidingWindow, experts,
   vocabulary {kind, preTokenizer, size, specialTokens [{name, id, text}]},
   chatTemplate {text, renders}, recipe, treeAttention,
+  verifier {recipe, aggregation, missingHead}: how it is read as a verifier,
   need {branches, promptTokens, lengthTokens, cells, weightBytes, and for f16
     and q8_0 {cellBytes, cacheBytes, bufferBytes, totalBytes}},
   devices [{name, description, gpu, bytes, freeBytes}],
@@ -62,7 +64,11 @@ export function inspectCommand(): Command {
 
 async function run(path: string, { branches, prompt, length, json }: InspectFlags): Promise<void> {
   const found = await inspectModel(path, { branches, promptTokens: prompt, lengthTokens: length });
-  const lines = json ? [JSON.stringify(found, null, 1)] : inspectView(found, paperOf(process.stdout));
+  const { recipe, missingHead } = await recognisedRecipe(path);
+  const verifier: VerifierReading = { recipe: recipe.name, aggregation: recipe.aggregation, missingHead };
+  const lines = json
+    ? [JSON.stringify({ ...found, verifier }, null, 1)]
+    : inspectView(found, verifier, paperOf(process.stdout));
   process.stdout.write(`${lines.join("\n")}\n`);
   if (found.refusal !== null) process.exitCode = refused;
 }

@@ -13,9 +13,17 @@ const nameWidth = 11;
 const mostTemplateLines = 3;
 const mostSpecialTokens = 6;
 
+/** How the file is read as a verifier. */
+export interface VerifierReading {
+  readonly recipe: string;
+  readonly aggregation: string;
+  /** The sidecar that it needs and has not. */
+  readonly missingHead: string | null;
+}
+
 type Fact = readonly [name: string, value: string];
 
-export function inspectView(model: ModelInspection, { columns, colors }: Paper): string[] {
+export function inspectView(model: ModelInspection, verifier: VerifierReading, { columns, colors }: Paper): string[] {
   const list = (facts: readonly Fact[], color = (text: string) => text) =>
     facts.flatMap(([name, value]) =>
       wrap(value, columns - margin.length - nameWidth).map(
@@ -29,7 +37,7 @@ export function inspectView(model: ModelInspection, { columns, colors }: Paper):
       : list([["loads", `no: ${refusal.message} (${refusal.code})`]], colors.red);
   const blocks = [
     list(identity(model)),
-    list(vocabulary(model)),
+    list([...vocabulary(model), readingOf(verifier)]),
     needTable(model).map((line, i) => (i < 1 ? colors.dim(line) : line)),
     list(devices(model)),
     [
@@ -41,6 +49,11 @@ export function inspectView(model: ModelInspection, { columns, colors }: Paper):
     ],
   ];
   return blocks.filter((block) => block.length > 0).flatMap((block) => ["", ...block.map((line) => line.trimEnd())]);
+}
+
+function readingOf({ recipe, aggregation, missingHead }: VerifierReading): Fact {
+  const head = missingHead === null ? "" : `; its head ${missingHead} is missing`;
+  return ["verifier", `read by ${recipe}, steps by ${aggregation}${head}`];
 }
 
 function identity(model: ModelInspection): Fact[] {

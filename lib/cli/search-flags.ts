@@ -34,6 +34,7 @@ export interface ModelFlags {
   readonly generator?: string;
   /** False: --no-verifier. */
   readonly verifier?: string | false;
+  readonly verifierRecipe?: string;
   readonly draft?: string;
   readonly kvCells?: number;
   readonly kvMib?: number;
@@ -116,6 +117,11 @@ export function addModelFlags(command: Command): Command {
     .option("--verifier <file.gguf>", "scores them (default: the embedded one with the embedded generator)", fileName)
     .option("--no-verifier", "load none: majority needs none")
     .option(
+      "--verifier-recipe <name|file.json>",
+      "how it reads a solution: likelihood, math-shepherd, ... (default: as the file says or is called)",
+      fileName,
+    )
+    .option(
       "--draft <file.gguf>",
       "a smaller model of the same vocabulary, for speed where few texts are written",
       fileName,
@@ -160,7 +166,7 @@ export function engineOptions(
   // A vote asks no verifier, so the embedded one is not loaded for it.
   const wanted = verifier === false || (verifier === undefined && strategy === "majority") ? null : verifier;
   return {
-    ...modelsOf(flags.generator, wanted, gpuLayers),
+    ...modelsOf(flags.generator, wanted, flags.verifierRecipe, gpuLayers),
     ...(draft !== undefined && { draft: gpuLayers === undefined ? draft : { path: draft, gpuLayers } }),
     ...(kvCells !== undefined && { kvCells }),
     ...(kvMib !== undefined && { kvMib }),
@@ -171,15 +177,20 @@ export function engineOptions(
   };
 }
 
-/** Layers are a named file's: with them the embedded models are named too. */
-function modelsOf(generator: string | undefined, verifier: string | null | undefined, gpuLayers: number | undefined) {
-  if (gpuLayers === undefined) {
+/** Layers and recipes are a named file's: with them the embedded models are named too. */
+function modelsOf(
+  generator: string | undefined,
+  verifier: string | null | undefined,
+  recipe: string | undefined,
+  gpuLayers: number | undefined,
+) {
+  if (gpuLayers === undefined && recipe === undefined) {
     return { ...(generator !== undefined && { generator }), ...(verifier !== undefined && { verifier }) };
   }
   const judge = verifier === undefined && generator === undefined ? embedded("tiny-strong.gguf") : verifier;
   return {
-    generator: { path: generator ?? embedded("tiny-generator.gguf"), gpuLayers },
-    verifier: judge == null ? null : { path: judge, gpuLayers },
+    generator: { path: generator ?? embedded("tiny-generator.gguf"), ...(gpuLayers !== undefined && { gpuLayers }) },
+    verifier: judge == null ? null : { path: judge, gpuLayers, recipe },
   };
 }
 

@@ -101,7 +101,8 @@ export class Tree implements SearchTree, AsyncDisposable {
   write(branch: Branch, text: string): void {
     const at = this.own(branch);
     if (text.trim() === "") throw new ThinkTreeError("INVALID_OPTION", "a step's text is empty");
-    if (at.finished) throw new ThinkTreeError("INVALID_OPTION", "the solution is whole: fork the branch before its end");
+    if (at.finished)
+      throw new ThinkTreeError("INVALID_OPTION", "the solution is whole: fork the branch before its end");
     this.channel.send((commands) => commands.write(at.id, text));
     at.steps.push({ text, tokens: 0, logProbability: 0, score: null });
   }

@@ -65,7 +65,10 @@ export function aggregationOf({ recipe, reading }: ModelInfo): Aggregation {
 }
 
 /** @throws {ThinkTreeError} EMPTY_PROMPT */
-export function promptsOf({ generator, verifier }: LoadedModels, question: string): Pick<TreeOptions, "prompt" | "verifierPrompt"> {
+export function promptsOf(
+  { generator, verifier }: LoadedModels,
+  question: string,
+): Pick<TreeOptions, "prompt" | "verifierPrompt"> {
   if (question.trim() === "") throw new ThinkTreeError("EMPTY_PROMPT", "the question is empty");
   return {
     prompt: promptFor(question, recipeOf(generator).promptTemplate),

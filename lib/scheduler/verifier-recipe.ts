@@ -72,8 +72,16 @@ async function read({ path, gpuLayers, recipe, head }: VerifierFile): Promise<En
   };
 }
 
+/** How a file would be read as a verifier unless a recipe is named; `missingHead`: the sidecar that it would need and has not. */
+export async function recognisedRecipe(path: string): Promise<{ recipe: CheckedRecipe; missingHead: string | null }> {
+  const recipe = await recognised(path, await metadataTexts(path));
+  const sidecar = sidecarOf(path);
+  const missing = typeof recipe.read === "object" && "head" in recipe.read && !existsSync(sidecar);
+  return { recipe, missingHead: missing ? sidecar : null };
+}
+
 /** The recipes that come with the package, by name. */
-export async function knownRecipes(): Promise<ReadonlyMap<string, CheckedRecipe>> {
+async function knownRecipes(): Promise<ReadonlyMap<string, CheckedRecipe>> {
   const folder = fileURLToPath(new URL("../../models/recipes/", import.meta.url));
   const files = (await readdir(folder)).filter((name) => name.endsWith(".json"));
   const recipes = await Promise.all(files.map((name) => readRecipe(join(folder, name))));
@@ -132,7 +140,7 @@ function embeddedRecipe(metadata: Metadata): CheckedRecipe {
 function readOf({ read, name }: CheckedRecipe, path: string, head?: string): Omit<Reading, "words" | "first" | "next"> {
   if (read === "likelihood") return { kind: "likelihood" };
   if ("pair" in read) return { kind: "pair", positive: read.pair[0], negative: read.pair[1] };
-  const sidecar = head ?? path.replace(/(\.gguf)?$/, ".head.gguf");
+  const sidecar = head ?? sidecarOf(path);
   if (!existsSync(sidecar)) {
     const mend = "thinktree import-prm makes one of the published checkpoint";
     throw new ThinkTreeError(
@@ -141,6 +149,10 @@ function readOf({ read, name }: CheckedRecipe, path: string, head?: string): Omi
     );
   }
   return { kind: "head", head: sidecar, activation: read.head, classes: read.classes };
+}
+
+function sidecarOf(path: string): string {
+  return path.replace(/(\.gguf)?$/, ".head.gguf");
 }
 
 /** Before the step, with the question's place in it, and after the step. */

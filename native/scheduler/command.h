@@ -111,8 +111,8 @@ struct CloseSearch {
     SearchId search;
 };
 
-using Command =
-    std::variant<OpenSearch, Fork, Condition, Write, Extend, Score, Release, HiddenState, Stop, ReadLedger, CloseSearch>;
+using Command = std::variant<OpenSearch, Fork, Condition, Write, Extend, Score, Release, HiddenState, Stop, ReadLedger,
+                             CloseSearch>;
 
 enum class FinishReason { step, end, length, budget, deadline };
 

@@ -91,7 +91,8 @@ Continuation Verifier::tokens_of(const Step & step) const {
         for (NodeId id = end; replaceable < reading_.replaceable(); id = forest[id].parent, ++replaceable) {
             if (forest[id].given || forest[id].size() > 1) break;
         }
-        return reading_.tokens(*lane_->model, step.text, frame, letters_before(forest, end, *lane_->model), replaceable);
+        return reading_.tokens(*lane_->model, step.text, frame, letters_before(forest, end, *lane_->model),
+                               replaceable);
     }
     std::vector<Token> tokens = step.tokens();
     const std::vector<Token> after = lane_->model->tokenize(template_text(frame.after), false);

@@ -26,7 +26,7 @@ it("prints the files and the recipe", async () => {
     "q8_0",
   ]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toBe(`${out}.gguf\n${out}.head.gguf\nrecipe reasoneval-7b\n`);
+  expect(stdout).toBe(`${out}.gguf\n${out}.head.gguf\nrecipe reasoneval-34b\n`);
 });
 
 it.each<[string, string[], RegExp]>([
@@ -47,7 +47,7 @@ it("says so if the checkpoint is of another recipe, or the place cannot be writt
   const wrong = await thinktree([...args, join(folder, "other"), "--recipe", "trl"]);
   expect(wrong).toMatchObject({
     code: 2,
-    stderr: "thinktree: the checkpoint's head is of recipe reasoneval-7b, not trl\n",
+    stderr: "thinktree: the checkpoint's head is of recipe reasoneval-34b, not trl\n",
   });
   const nowhere = await thinktree([...args, "/nowhere/prm"]);
   expect(nowhere.code).toBe(2);

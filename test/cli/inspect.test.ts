@@ -17,8 +17,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const model = join(folder, "model.gguf");
 const recurrent = join(folder, "recurrent.gguf");
 const rude = join(folder, "rude.gguf");
-beforeAll(() => {
-  writeRandomModel(model, { shape: shapes.tiny, type: "Q8_0" });
+beforeAll(async () => {
+  await writeRandomModel(model, { shape: shapes.tiny, type: "Q8_0" });
   withTexts(recurrent, { "general.architecture": "mamba" });
   withTexts(rude, { "general.name": "\u001b[2J\u001b]0;x\u0007", "tokenizer.chat_template": "\u001b[31m".repeat(500) });
 });

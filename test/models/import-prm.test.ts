@@ -63,13 +63,13 @@ it("writes a model that the engine loads, and tells how far it is", async () => 
   const { into, work } = imported({ onProgress: ({ done, total }) => told.push(done / total) });
   const files = await work;
   expect(readdirSync(into).sort()).toEqual(["prm.gguf", "prm.head.gguf"]);
-  expect(files).toEqual({ recipe: "reasoneval-7b", backbone: join(into, "prm.gguf"), head: join(into, "prm.head.gguf") });
+  expect(files).toEqual({ recipe: "reasoneval-34b", backbone: join(into, "prm.gguf"), head: join(into, "prm.head.gguf") });
   expect(told.at(-1)).toBe(1);
   expect(told).toEqual([...told].sort((a, b) => a - b));
   await using engine = await Engine.load({ generator: files.backbone, verifier: null });
   expect(engine.models.generator).toMatchObject({ vocabulary: 32_000, width: 64 });
   const { metadata } = await readGgufFileInfo(files.backbone, { logWarnings: false });
-  expect(metadata).toMatchObject({ thinktree: { verifier: { recipe: "reasoneval-7b" } } });
+  expect(metadata).toMatchObject({ thinktree: { verifier: { recipe: "reasoneval-34b" } } });
 });
 
 it("takes away the head of an earlier import that the model has not", async () => {

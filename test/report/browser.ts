@@ -4,7 +4,8 @@
  * Owns: finding the browser, its protocol, what the page asked for and complained of. Must not know: what the page is.
  */
 import { spawn } from "node:child_process";
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -83,7 +84,8 @@ export class Page implements AsyncDisposable {
     const gone = new Promise((resolve) => this.#browser.once("exit", resolve));
     this.#browser.kill();
     await gone;
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 20 });
+    // Its children may still write: only the asynchronous one tries again where a folder has been filled meanwhile.
+    await rm(this.#profile, { recursive: true, force: true, maxRetries: 20 });
   }
 
   #receive({ id, method, params, ...rest }: Message): void {

@@ -4,9 +4,12 @@
 
 namespace thinktree {
 
-HostRows::HostRows(llama_context * context, ggml_threadpool * pool, int threads, size_t n_vocab,
-                   size_t width)
-    : context_(context), n_vocab_(n_vocab), width_(width), team_(pool, threads), reader_(static_cast<size_t>(threads)) {}
+HostRows::HostRows(llama_context * context, ggml_threadpool * pool, int threads, size_t n_vocab, size_t width)
+    : context_(context),
+      n_vocab_(n_vocab),
+      width_(width),
+      team_(pool, threads),
+      reader_(static_cast<size_t>(threads)) {}
 
 // A row is where llama.cpp has computed it if that is the host's memory, else, or in an unpatched one, a copy.
 const float * HostRows::row(int32_t index) {

@@ -13,7 +13,8 @@ namespace thinktree {
 
 class HostRows final : public OutputRows {
 public:
-    // The pool is the context's, with so many threads. `width`: of the hidden states that come with the logits; 0: none.
+    // The pool is the context's, with so many threads. `width`: of the hidden states that come with the logits; 0:
+    // none.
     HostRows(llama_context * context, ggml_threadpool * pool, int threads, size_t n_vocab, size_t width);
 
     // Before what follows, after each decode: which of its batch's rows are outputs.

@@ -43,8 +43,8 @@ public:
         params.n_threads_batch = threads;
         params.abort_callback = [](void * self) { return static_cast<LlamaContext *>(self)->should_abort_(); };
         params.abort_callback_data = this;
-        const bool plans = !options.stock_kernels && trial.reads_plans &&
-                           (!trial.on_gpus || gpus_read_plans(model_.get(), params));
+        const bool plans =
+            !options.stock_kernels && trial.reads_plans && (!trial.on_gpus || gpus_read_plans(model_.get(), params));
         context_ = open_context(model_.get(), params, plans);
         if (!context_) {
             throw Error(ErrorCode::model_load_failed,

@@ -1,0 +1,201 @@
+/** Which recipe a verifier's file is read by, over real GGUF files; what is wrong with one. */
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { afterAll, describe, expect, it } from "vitest";
+
+import { Engine, type ModelOptions, type VerifierRecipe } from "../../lib/index.js";
+import { writeGguf, type Metadata } from "../../lib/models/gguf.js";
+import { withReading } from "../../lib/scheduler/verifier-recipe.js";
+
+const folder = mkdtempSync(join(tmpdir(), "thinktree-recipe-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}.gguf`, import.meta.url));
+const question = "Mia has 17 marbles. She buys 26 more. How many marbles does Mia have now?";
+
+async function file(name: string, metadata: Metadata): Promise<string> {
+  const path = join(folder, name);
+  await writeGguf(path, { "general.architecture": "llama", ...metadata }, []);
+  return path;
+}
+
+async function readingOf(verifier: NonNullable<ModelOptions["verifier"]>) {
+  const { verifier: found } = await withReading({ verifier });
+  if (typeof found !== "object" || found === null || "fake" in found) throw new Error("no reading");
+  return found;
+}
+
+async function head(name: string, width: number): Promise<string> {
+  const path = join(folder, name);
+  const weights = Float32Array.from({ length: width }, (_, i) => (i % 7) / 7 - 0.4);
+  const tensor = { name: "head.0.weight", type: "F32", columns: width, rows: 1 } as const;
+  const data = () => [new Uint8Array(weights.buffer)];
+  await writeGguf(path, { "general.architecture": "thinktree-head" }, [{ ...tensor, data }]);
+  return path;
+}
+
+const headed: VerifierRecipe = {
+  name: "headed",
+  prompt: "Q: {question}\n",
+  read: { head: "sigmoid", classes: [0] },
+  aggregation: "last",
+};
+
+describe("a recipe is recognised", () => {
+  it("by what the file says", async () => {
+    const path = await file("a.gguf", {
+      "thinktree.verifier.recipe": "math-shepherd",
+      "general.name": "ReasonEval-7B",
+    });
+    expect((await readingOf(path)).recipe).toMatchObject({ "verifier.recipe": "math-shepherd" });
+  });
+
+  it("by what it is called", async () => {
+    const named = await file("b.gguf", {
+      "general.name": "Math Shepherd",
+      "general.basename": "Math-Shepherd-Mistral",
+    });
+    expect((await readingOf(named)).recipe).toMatchObject({ "verifier.recipe": "math-shepherd" });
+    const filed = await file("RLHFlow_Llama3.1-8B-PRM-Deepseek-Data.Q8_0.gguf", {});
+    const { reading, recipe } = await readingOf(filed);
+    expect(recipe).toMatchObject({ "verifier.recipe": "rlhflow", "verifier.aggregation": "mean" });
+    expect(reading).toMatchObject({ kind: "pair", words: "joined", next: { trims: true } });
+  });
+
+  it("as a likelihood, else", async () => {
+    expect((await readingOf(await file("c.gguf", {}))).reading).toMatchObject({ kind: "likelihood", words: "own" });
+    expect((await readingOf(join(folder, "nowhere.gguf"))).reading).toMatchObject({ kind: "likelihood" });
+  });
+
+  it("in the words of the embedded models", async () => {
+    const { reading } = await readingOf(embedded("tiny-prm"));
+    expect(reading).toMatchObject({
+      kind: "pair",
+      words: "own",
+      next: { after: "<step>" },
+      positive: "+",
+      negative: "-",
+    });
+  });
+});
+
+it("takes a chat's frame from the model's own template", async () => {
+  const template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}";
+  const path = await file("chat.gguf", { "tokenizer.chat_template": template });
+  const chat = [
+    { role: "user", content: "{question}" },
+    { role: "judge", content: "{step}" },
+  ];
+  const recipe: VerifierRecipe = { name: "chat", chat, read: { pair: ["+", "-"] }, aggregation: "last" };
+  const found = await readingOf({ path, recipe });
+  expect(found.recipe!["prompt_template"]).toBe("<user>{question}</><judge>");
+  expect(found.reading!.probe).toBe("</>");
+  const deaf = await file("deaf.gguf", { "tokenizer.chat_template": "{{ raise_exception('no judges') }}" });
+  await expect(readingOf({ path: deaf, recipe })).rejects.toMatchObject({
+    code: "UNSUPPORTED_MODEL",
+    message: /no judges/,
+  });
+  await expect(readingOf({ path: await file("bare.gguf", {}), recipe })).rejects.toMatchObject({
+    ...{ code: "UNSUPPORTED_MODEL", message: /no chat template/ },
+  });
+});
+
+it("is a file of one's own, and scores", async () => {
+  const path = join(folder, "mine.json");
+  writeFileSync(path, JSON.stringify({ ...headed, name: "mine" }));
+  copyFileSync(embedded("tiny-strong"), join(folder, "judge.gguf"));
+  await head("judge.head.gguf", 128);
+  const verifier = { path: join(folder, "judge.gguf"), recipe: path };
+  await using engine = await Engine.load({ generator: embedded("tiny-generator"), verifier });
+  expect(engine.models.verifier).toMatchObject({ reading: "head", recipe: { "verifier.recipe": "mine" } });
+  const steps = ["17+26=43\n", "A: 43\n"];
+  const [alone, both, other] = await Promise.all(
+    [steps.slice(0, 1), steps, ["17+26=44\n"]].map((given) => engine.score(question, given)),
+  );
+  expect(both!.scores[0]).toBeCloseTo(alone!.score, 3); // in company of other rows
+  expect(both!.scores[1]).toBe(both!.score);
+  expect(other!.score).not.toBeCloseTo(alone!.score, 3);
+  for (const score of [...both!.scores, other!.score]) expect(score).toSatisfy((p: number) => p > 0 && p < 1);
+  expect(engine.stats()).toMatchObject({ verifierKvCells: 0, searches: 0 });
+});
+
+describe("is refused", () => {
+  const path = embedded("tiny-strong");
+  const load = (verifier: NonNullable<ModelOptions["verifier"]>) =>
+    Engine.load({ generator: embedded("tiny-generator"), verifier });
+
+  it.each<[string, () => Promise<unknown>, string, RegExp]>([
+    [
+      "an unknown name",
+      () => load({ path, recipe: "prm" }),
+      "INVALID_OPTION",
+      /no recipe is called "prm": .*math-shepherd/,
+    ],
+    ["a file that is not there", () => load({ path, recipe: "no.json" }), "INVALID_OPTION", /no\.json cannot be read/],
+    [
+      "a pair of no single tokens",
+      () => load({ path, recipe: { ...headed, read: { pair: ["yes, no", "-"] } } }),
+      "INVALID_OPTION",
+      /"yes, no" is not a single token/,
+    ],
+    [
+      "a head that is not there",
+      () => load({ path, recipe: headed }),
+      "INVALID_OPTION",
+      /tiny-strong\.head\.gguf: thinktree import-prm/,
+    ],
+    [
+      "a head of another width",
+      async () => load({ path, recipe: headed, head: await head("wide.gguf", 64) }),
+      "INVALID_OPTION",
+      /states of 64 numbers, the verifier's have 128/,
+    ],
+    [
+      "a class that the head has not",
+      async () =>
+        load({
+          path,
+          recipe: { ...headed, read: { head: "softmax", classes: [1] } },
+          head: await head("one.gguf", 128),
+        }),
+      "INVALID_OPTION",
+      /1 outputs/,
+    ],
+    [
+      "a model in place of a head",
+      () => load({ path, recipe: headed, head: path }),
+      "MODEL_LOAD_FAILED",
+      /no reward head/,
+    ],
+  ])("%s", async (_, loading, code, message) => {
+    await expect(loading()).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string });
+  });
+
+  it("a file that is no JSON", async () => {
+    writeFileSync(join(folder, "broken.json"), "{");
+    await expect(load({ path, recipe: join(folder, "broken.json") })).rejects.toMatchObject({ message: /is no JSON/ });
+  });
+});
+
+describe("a given solution", () => {
+  it("of no steps, of blank ones or without a verifier is refused", async () => {
+    await using engine = await Engine.load();
+    await expect(engine.score(question, [])).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    await expect(engine.score(question, [" \n"])).rejects.toMatchObject({ code: "INVALID_OPTION" });
+    await expect(engine.score(" ", ["1"])).rejects.toMatchObject({ code: "EMPTY_PROMPT" });
+    await expect(engine.score(question, ["1"], { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: "CANCELLED",
+    });
+    expect(engine.stats()).toMatchObject({ searches: 0, verifierKvCells: 0 });
+    await using blind = await Engine.load({ verifier: null });
+    await expect(blind.score(question, ["1"])).rejects.toMatchObject({ code: "NO_VERIFIER" });
+  });
+
+  it("too long for the verifier ends in an error, not in half of its scores", async () => {
+    await using engine = await Engine.load();
+    const steps = Array.from({ length: 400 }, () => "17+26=43\n");
+    await expect(engine.score(question, steps)).rejects.toMatchObject({ code: "CONTEXT_EXCEEDED" });
+  });
+});
