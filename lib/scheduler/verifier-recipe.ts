@@ -88,12 +88,32 @@ async function knownRecipes(): Promise<ReadonlyMap<string, CheckedRecipe>> {
   return new Map([likelihood, ...recipes].map((recipe) => [recipe.name, recipe]));
 }
 
+/** What cannot be read step by step, by the name of its recipe and its models'. */
+const unreadable = [
+  {
+    pattern: /eurus-?prm/i,
+    why:
+      "EurusPRM compares the likelihoods of two models, and its card's code ends a step's sum after tokens of the next step, " +
+      "which a search does not know yet",
+  },
+  { pattern: /gen-?prm|think-?prm/i, why: "a generative judge's score is sampled from what it writes" },
+];
+
+/** @throws {ThinkTreeError} UNSUPPORTED_MODEL */
+function assertReadable(name: string): void {
+  const found = unreadable.find(({ pattern }) => pattern.test(name));
+  if (found === undefined) return;
+  const mend = 'recipe "likelihood" reads it as a plain language model';
+  throw new ThinkTreeError("UNSUPPORTED_MODEL", `verifiers like ${name} cannot be read: ${found.why}; ${mend}`);
+}
+
 async function named(recipe: string | VerifierRecipe): Promise<CheckedRecipe> {
   if (typeof recipe !== "string") return checkRecipe(recipe, "verifier.recipe");
   if (recipe.endsWith(".json")) return readRecipe(recipe);
   const known = await knownRecipes();
   const found = known.get(recipe);
   if (found !== undefined) return found;
+  assertReadable(recipe);
   const names = [...known.keys()].sort().join(", ");
   throw new ThinkTreeError("INVALID_OPTION", `no recipe is called "${recipe}": use a JSON file, or one of ${names}`);
 }
@@ -123,6 +143,7 @@ async function recognised(path: string, metadata: Metadata): Promise<CheckedReci
     const matches = (recipe.matches ?? []).map((pattern) => new RegExp(pattern, "i"));
     if (matches.some((pattern) => names.some((name) => name !== undefined && pattern.test(name)))) return recipe;
   }
+  for (const name of names) if (name !== undefined) assertReadable(name);
   return likelihood;
 }
 

@@ -1,5 +1,5 @@
 /** Which recipe a verifier's file is read by, over real GGUF files; what is wrong with one. */
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,9 @@ import { afterAll, describe, expect, it } from "vitest";
 
 import { Engine, type ModelOptions, type VerifierRecipe } from "../../lib/index.js";
 import { writeGguf, type Metadata } from "../../lib/models/gguf.js";
+import { seesAttempts } from "../../lib/scheduler/recipe.js";
 import { withReading } from "../../lib/scheduler/verifier-recipe.js";
+import { parseGguf, serialiseGguf, stringType } from "../support/gguf-file.js";
 
 const folder = mkdtempSync(join(tmpdir(), "thinktree-recipe-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -81,6 +83,15 @@ describe("a recipe is recognised", () => {
   });
 });
 
+it("says whether it sees attempts: what a file says reaches the scheduler", async () => {
+  const changed = parseGguf(readFileSync(embedded("tiny-strong")));
+  changed.entries.push({ key: "thinktree.verifier.sees_attempts", type: stringType, value: "true" });
+  const path = join(folder, "sees.gguf");
+  writeFileSync(path, serialiseGguf(changed));
+  await using engine = await Engine.load({ generator: embedded("tiny-generator"), verifier: path });
+  expect(seesAttempts(engine.models.verifier!)).toBe(true);
+});
+
 it("takes a chat's frame from the model's own template", async () => {
   const template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}";
   const path = await file("chat.gguf", { "tokenizer.chat_template": template });
@@ -133,6 +144,8 @@ describe("is refused", () => {
       "INVALID_OPTION",
       /no recipe is called "prm": .*math-shepherd/,
     ],
+    ["EurusPRM", () => load({ path, recipe: "eurus-prm" }), "UNSUPPORTED_MODEL", /two models.*"likelihood"/],
+    ["a generative judge by its name", async () => load(await file("GenPRM-7B.gguf", {})), "UNSUPPORTED_MODEL", /sampled/],
     ["a file that is not there", () => load({ path, recipe: "no.json" }), "INVALID_OPTION", /no\.json cannot be read/],
     [
       "a pair of no single tokens",

@@ -30,6 +30,10 @@ inline llama_context_params context_params(const llama_model * model, const Cont
     params.no_perf = true;
     params.pooling_type = LLAMA_POOLING_TYPE_NONE;  // a hidden state is one token's
     params.embeddings = options.rewards;
+#ifndef THINKTREE_LLAMA_PATCHED
+    // Every row is an output then.
+    if (options.rewards) params.n_batch = params.n_ubatch = params.n_outputs_max;
+#endif
     return params;
 }
 
