@@ -159,7 +159,9 @@ void Verifier::begin(const std::shared_ptr<Step> & step) {
         job->before_unread = true;
     }
     step->scoring = true;
-    pending_tokens_ += job->upto;
+    const Pos begin = above(*step).verifier_node->end();
+    job->tokens = static_cast<uint32_t>(std::max(0, node.start + static_cast<Pos>(job->upto) - begin));
+    pending_tokens_ += job->tokens;
     by_node_[job->node().id()] = job.get();
     jobs_.push_back(std::move(job));
 }
@@ -309,7 +311,7 @@ void Verifier::turn(EngineStats & stats) {
     std::stable_partition(jobs_.begin(), jobs_.end(), [](const auto & job) { return !job->planned; });
     std::erase_if(jobs_, [](const auto & job) { return job->done; });
     pending_tokens_ = 0;
-    for (const auto & job : jobs_) pending_tokens_ += job->upto;
+    for (const auto & job : jobs_) pending_tokens_ += job->tokens;
     stats.verify_ms += milliseconds(Clock::now() - begun);
 }
 

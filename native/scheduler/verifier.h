@@ -53,6 +53,7 @@ private:
             read;  // whose last row is read, if not the step's own: a probe below it, or the node above its last token
         uint64_t age = 0;
         uint32_t upto = 0;           // tokens to decode of the node that is read
+        uint32_t tokens = 0;         // to decode in all, after what is there already
         uint32_t next = 1;           // likelihood: the first token whose probability is not read, but for token 0
         bool before_unread = false;  // what comes from the row before the step's first token is not read
         double log_probability = 0;
