@@ -12,7 +12,7 @@ import { number, print } from "./support/table.js";
 
 const counts = [1, 16, 64, 256];
 const treeOptions: TreeOptions = {
-  ...{ prompt: "p", verifierPrompt: "p", seed: 1, delimiter: "\n", finalPrefix: "", stop: [] },
+  ...{ prompt: "p", verifierPrompt: "p", seed: 1, steps: { delimiters: ["\n"] }, finalPrefix: "", stop: [] },
   ...{ tokenBudget: undefined, deadlineMs: undefined, maxLength: undefined },
   sampler: { temperature: 0.8, topK: 0, topP: 1, minP: 0 },
 };

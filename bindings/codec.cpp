@@ -37,6 +37,28 @@ private:
     uint32_t next_string_ = 0;
 };
 
+Pattern::Places read_places(Reader & in) {
+    Pattern::Places places;
+    for (uint32_t n = in.id(); n > 0; --n) places.set(in.id() % Pattern::most_places);
+    return places;
+}
+
+Pattern read_pattern(Reader & in) {
+    Pattern pattern;
+    pattern.places.resize(std::min<size_t>(in.id(), Pattern::most_places));
+    for (Pattern::Place & place : pattern.places) {
+        for (uint32_t n = in.id(); n > 0; --n) {
+            const uint32_t first = in.id();
+            place.characters.emplace_back(first, in.id());
+        }
+        place.next = read_places(in);
+    }
+    if (pattern.places.empty()) return pattern;
+    pattern.first = read_places(in);
+    pattern.last = read_places(in);
+    return pattern;
+}
+
 OpenSearch read_open(Reader & in) {
     OpenSearch c{};
     c.request = in.id();
@@ -51,10 +73,15 @@ OpenSearch read_open(Reader & in) {
     c.account = in.id();
     c.verifier_sees_context = in.number() != 0;
     const uint32_t stops = in.id();
+    c.rules.delimiters.clear();
+    const uint32_t delimiters = in.id();
+    c.rules.tokens = in.id();
+    c.rules.least_log_probability = static_cast<float>(in.number());
+    c.rules.pattern = read_pattern(in);
     c.prompt = in.prompt();
     c.verifier_prompt = in.prompt();
-    c.rules.delimiter = in.string();
     c.rules.final_prefix = in.string();
+    for (uint32_t i = 0; i < delimiters; ++i) c.rules.delimiters.push_back(in.string());
     for (uint32_t i = 0; i < stops; ++i) c.rules.stop.push_back(in.string());
     return c;
 }

@@ -49,8 +49,8 @@ ModelInfo describe(const Lane & lane) {
     info.positions = lane.context->limits().positions;
     info.kv_cells = lane.context->limits().cells;
     info.width = lane.model->width();
-    for (const char * key : {"prompt_template", "step_delimiter", "answer_prefix", "role", "verifier.aggregation", "verifier.sees_attempts",
-                             "reviser.attempt_separator", "reviser.max_attempts"}) {
+    for (const char * key : {"prompt_template", "step_delimiter", "answer_prefix", "role", "verifier.aggregation",
+                             "verifier.sees_attempts", "reviser.attempt_separator", "reviser.max_attempts"}) {
         if (auto value = lane.model->metadata(std::string("thinktree.") + key)) info.recipe.emplace_back(key, *value);
     }
     return info;

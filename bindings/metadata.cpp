@@ -21,7 +21,11 @@ public:
         try {
             const GgufFile file(path_);
             for (const std::string & key : file.keys()) {
-                if (auto text = file.text(key)) texts_.emplace_back(key, std::move(*text));
+                auto text = file.text(key);
+                if (!text && key.ends_with("_token_id")) {
+                    text = file.text_at("tokenizer.ggml.tokens", file.whole(key).value_or(-1));
+                }
+                if (text) texts_.emplace_back(key, std::move(*text));
             }
         } catch (const Error &) {
             // No model: whoever loads it is told why.

@@ -1,5 +1,5 @@
-// Owns: `metadata(path)`, the texts among a GGUF's metadata, read beside the JavaScript thread.
-// Must not know: what they mean. Thread: the JavaScript thread, and one of libuv's pool.
+// Owns: `metadata(path)`, the texts among a GGUF's metadata and those of the tokens that it names by id, read beside
+// the JavaScript thread. Must not know: what they mean. Thread: the JavaScript thread, and one of libuv's pool.
 #pragma once
 
 #include <napi.h>

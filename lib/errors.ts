@@ -1,7 +1,7 @@
 /**
  * The one error class of the library.
  *
- * Owns: the codes a program may branch on. They are the same words as native/base/error.h.
+ * Owns: the codes a program may branch on. Those of native/base/error.h are the same words.
  * Must not know: who throws them.
  */
 
@@ -13,6 +13,8 @@ export type ErrorCode =
   | "ENGINE_CLOSED"
   /** The model file is missing, truncated or refused. */
   | "MODEL_LOAD_FAILED"
+  /** A model of the hub is not there, cannot be reached or came damaged. */
+  | "DOWNLOAD_FAILED"
   /** The model loads, but its memory cannot be forked at an earlier position. */
   | "UNSUPPORTED_MODEL"
   /** The prompt leaves no room for a solution. */

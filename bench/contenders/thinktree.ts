@@ -42,7 +42,7 @@ async function measure(work: DecodeWork): Promise<DecodeResult> {
 async function generate(engine: Engine, { prompt, branches, length, sampler, seed }: DecodeWork): Promise<number> {
   const tree = await engine.openTree({
     ...{ prompt, verifierPrompt: "", seed, sampler, maxLength: length },
-    ...{ tokenBudget: undefined, deadlineMs: undefined, delimiter: "", finalPrefix: "", stop: [] },
+    ...{ tokenBudget: undefined, deadlineMs: undefined, steps: { delimiters: [] }, finalPrefix: "", stop: [] },
   });
   const continuations = tree.fork(tree.root, branches);
   await tree.extend(continuations, { steps: Infinity });

@@ -30,7 +30,7 @@ export function openTree(engine: Engine, { prompt, writer, rounds }: RecordedTre
       prompt: textOf(prompt),
       verifierPrompt: textOf(prompt),
       seed: writer?.seed ?? 1,
-      delimiter: writer ? "\n" : "",
+      steps: { delimiters: writer ? ["\n"] : [] },
     },
     maxLength: writer ? undefined : Math.max(...rounds[0]!.lengths),
     ...{ tokenBudget: undefined, deadlineMs: undefined, finalPrefix: "", stop: [] },

@@ -53,7 +53,7 @@ export function openTree(core: EngineCore, work: Workload, limits: Partial<TreeO
   return core.openTree({
     ...{ prompt: work.prompt, verifierPrompt: work.prompt, verifierSeesContext: true, seed: 1 },
     ...{ tokenBudget: undefined, deadlineMs: undefined, maxLength: work.stepTokens - work.breakTokens },
-    ...{ delimiter: "", finalPrefix: "", stop: [] }, // all that is written at a time is one step
+    ...{ steps: { delimiters: [] }, finalPrefix: "", stop: [] }, // all that is written at a time is one step
     sampler: { temperature: evenly, topK: 0, topP: 1, minP: 0 },
     ...limits,
   });

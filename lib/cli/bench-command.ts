@@ -14,9 +14,10 @@ import { EngineCore } from "../engine/engine-core.js";
 import { ThinkTreeError } from "../errors.js";
 import { benchmarkPage } from "../report/benchmark-page.js";
 import { benchmarkSvg } from "../report/benchmark-svg.js";
-import { withReading, type ModelOptions } from "../scheduler/verifier-recipe.js";
+import { engineOptionsOf, type ModelOptions } from "../scheduler/model-options.js";
 import { benchView } from "./bench-view.js";
 import type { Interruption } from "./interruption.js";
+import { loadModels } from "./models.js";
 import { version } from "./package-files.js";
 import { paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
@@ -102,7 +103,7 @@ export function benchCommand(interruption: Interruption): Command {
 }
 
 async function load(options: ModelOptions): Promise<EngineCore> {
-  return EngineCore.load(await withReading(options));
+  return EngineCore.load(await engineOptionsOf(options));
 }
 
 async function run({ model, ...rest }: BenchFlags, interruption: Interruption): Promise<void> {
@@ -116,7 +117,7 @@ async function run({ model, ...rest }: BenchFlags, interruption: Interruption): 
   const busy = await progress.during("looking what else runs", busyShare);
   const warning = busyWarning(busy);
   if (warning !== undefined) process.stderr.write(`thinktree: ${warning}\n`);
-  await using core = await progress.during("loading the models", () => load(options));
+  await using core = await loadModels(options, load, progress, interruption);
   const found = await interruption.duringLostWork((signal) =>
     progress.duringParts("measuring", (tell) =>
       benchmark(core, {

@@ -12,6 +12,7 @@ import { Engine } from "../scheduler/engine.js";
 import { calibrate, type CalibrateOptions } from "../training/calibrate.js";
 import { addGraderFlag, graderOf, gradersHelp, type GraderFlags } from "./grader-flag.js";
 import type { Interruption } from "./interruption.js";
+import { loadModels } from "./models.js";
 import { grouped, paperOf } from "./paper.js";
 import { policyView } from "./policy-view.js";
 import { ProgressView } from "./progress-view.js";
@@ -83,8 +84,9 @@ async function run(flags: CalibrateFlags, interruption: Interruption): Promise<v
   const { out, budgets, bins, probes, temperature, tolerance, seed } = flags;
   const journal = flags.journal ?? `${out}.journal.jsonl`;
   const questions = await readQuestions(flags.questions, flags.limit);
+  const options = engineOptions(flags, undefined);
   const progress = new ProgressView(process.stderr);
-  await using engine = await progress.during("loading the models", () => Engine.load(engineOptions(flags, undefined)));
+  await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
   await using grader = graderOf(flags);
   let runs = { done: 0, total: 0 };
   const kept = () => `${grouped(runs.done)} of ${grouped(runs.total)} runs are done and kept in ${journal}`;

@@ -13,6 +13,7 @@ import { Engine } from "../scheduler/engine.js";
 import { evaluateView } from "./evaluate-view.js";
 import { addGraderFlag, graderOf, gradersHelp, type GraderFlags } from "./grader-flag.js";
 import type { Interruption } from "./interruption.js";
+import { loadModels } from "./models.js";
 import { grouped, paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
 import {
@@ -111,7 +112,7 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<vo
   const questions = await readQuestions(flags.questions, flags.limit);
 
   const progress = new ProgressView(process.stderr);
-  await using engine = await progress.during("loading the models", () => Engine.load(options));
+  await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
   await using grader = graderOf(flags);
   const strategy = name && strategyOf(name, flags, engine.models);
   const by = strategy === undefined ? { budget: n } : { strategy };

@@ -24,6 +24,7 @@ const exitCodes = { unexpected: 1, usage: 2 } as const;
 const mendable: ReadonlySet<ErrorCode> = new Set([
   "BAD_LOGITS",
   "CONTEXT_EXCEEDED",
+  "DOWNLOAD_FAILED",
   "EMPTY_PROMPT",
   "INVALID_OPTION",
   "MODEL_LOAD_FAILED",

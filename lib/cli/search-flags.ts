@@ -8,7 +8,9 @@ import { InvalidArgumentError, Option, type Command } from "commander";
 
 import { ThinkTreeError } from "../errors.js";
 import type { Engine } from "../scheduler/engine.js";
+import type { ModelOptions } from "../scheduler/model-options.js";
 import { aggregationOf } from "../scheduler/recipe.js";
+import type { StepRule } from "../scheduler/step-rule.js";
 import {
   strategyByName,
   strategyNames,
@@ -18,6 +20,7 @@ import {
 } from "../strategies/index.js";
 import { aggregations } from "../verifiers/aggregation.js";
 import { embedded } from "./package-files.js";
+import { stepsOption } from "./steps-flag.js";
 import { decimal, wholeNumber } from "./values.js";
 
 export interface StrategyFlags extends StrategySettings {
@@ -32,10 +35,14 @@ export interface SamplingFlags {
 
 export interface ModelFlags {
   readonly generator?: string;
+  readonly generatorRecipe?: string;
+  readonly system?: string;
+  readonly steps?: StepRule;
   /** False: --no-verifier. */
   readonly verifier?: string | false;
   readonly verifierRecipe?: string;
   readonly draft?: string;
+  readonly cacheFolder?: string;
   readonly kvCells?: number;
   readonly kvMib?: number;
   readonly kvType?: "f16" | "q8_0";
@@ -113,7 +120,18 @@ export function addSamplingFlags(command: Command): Command {
 export function addModelFlags(command: Command): Command {
   return command
     .optionsGroup("Models:")
-    .option("--generator <file.gguf>", "writes the steps (default: the embedded model)", fileName)
+    .option(
+      "--generator <file.gguf>",
+      "writes the steps; here as below, hf:user/repo:quant is fetched (default: the embedded model)",
+      fileName,
+    )
+    .option(
+      "--generator-recipe <name>",
+      "how it is asked: math, general, reasoning, completion or a JSON file (default: by the model)",
+      fileName,
+    )
+    .option("--system <text>", "what it is told besides the question (default: as the recipe says)")
+    .addOption(stepsOption())
     .option("--verifier <file.gguf>", "scores them (default: the embedded one with the embedded generator)", fileName)
     .option("--no-verifier", "load none: majority needs none")
     .option(
@@ -126,6 +144,7 @@ export function addModelFlags(command: Command): Command {
       "a smaller model of the same vocabulary, for speed where few texts are written",
       fileName,
     )
+    .option("--cache-folder <folder>", "where fetched models are kept (default: ~/.cache/thinktree)", fileName)
     .option("--kv-cells <count>", "size of each model's cache (default: 16384)", wholeNumber(64, 1 << 20))
     .option(
       "--kv-mib <count>",
@@ -158,7 +177,7 @@ export function engineOptions(
   flags: ModelFlags,
   strategy: StrategyName | undefined,
 ): NonNullable<Parameters<typeof Engine.load>[0]> {
-  const { verifier, draft, kvCells, kvMib, kvType, threads, gpuLayers, policy, forcePolicy } = flags;
+  const { verifier, draft, cacheFolder, kvCells, kvMib, kvType, threads, gpuLayers, policy, forcePolicy } = flags;
   if (strategy !== undefined && strategy !== "majority" && !hasVerifier(flags)) {
     const mend = verifier === false ? "leave --no-verifier out" : "name one with --verifier FILE.gguf";
     throw new ThinkTreeError("NO_VERIFIER", `${strategy} needs a verifier: ${mend}, or use --strategy majority`);
@@ -166,8 +185,9 @@ export function engineOptions(
   // A vote asks no verifier, so the embedded one is not loaded for it.
   const wanted = verifier === false || (verifier === undefined && strategy === "majority") ? null : verifier;
   return {
-    ...modelsOf(flags.generator, wanted, flags.verifierRecipe, gpuLayers),
+    ...modelsOf(flags, wanted),
     ...(draft !== undefined && { draft: gpuLayers === undefined ? draft : { path: draft, gpuLayers } }),
+    ...(cacheFolder !== undefined && { cacheFolder }),
     ...(kvCells !== undefined && { kvCells }),
     ...(kvMib !== undefined && { kvMib }),
     ...(kvType !== undefined && { kvType }),
@@ -179,19 +199,24 @@ export function engineOptions(
 
 /** Layers and recipes are a named file's: with them the embedded models are named too. */
 function modelsOf(
-  generator: string | undefined,
+  flags: ModelFlags,
   verifier: string | null | undefined,
-  recipe: string | undefined,
-  gpuLayers: number | undefined,
-) {
-  if (gpuLayers === undefined && recipe === undefined) {
+): Pick<ModelOptions, "generator" | "verifier"> {
+  const { generator, generatorRecipe: recipe, system, steps, verifierRecipe, gpuLayers } = flags;
+  const layers = gpuLayers !== undefined && { gpuLayers };
+  const asked = {
+    ...(recipe !== undefined && { recipe }),
+    ...(system !== undefined && { system }),
+    ...(steps !== undefined && { steps }),
+    ...layers,
+  };
+  const read = { ...(verifierRecipe !== undefined && { recipe: verifierRecipe }), ...layers };
+  const judge = verifier === undefined && generator === undefined ? embedded("tiny-strong.gguf") : verifier;
+  const path = generator ?? embedded("tiny-generator.gguf");
+  if (Object.keys(asked).length + Object.keys(read).length === 0) {
     return { ...(generator !== undefined && { generator }), ...(verifier !== undefined && { verifier }) };
   }
-  const judge = verifier === undefined && generator === undefined ? embedded("tiny-strong.gguf") : verifier;
-  return {
-    generator: { path: generator ?? embedded("tiny-generator.gguf"), ...(gpuLayers !== undefined && { gpuLayers }) },
-    verifier: judge == null ? null : { path: judge, gpuLayers, recipe },
-  };
+  return { generator: { path, ...asked }, verifier: judge == null ? null : { path: judge, ...read } };
 }
 
 /**
@@ -218,5 +243,5 @@ export function strategyOf(
 
 function fileName(text: string): string {
   if (text !== "") return text;
-  throw new InvalidArgumentError("Name a GGUF file.");
+  throw new InvalidArgumentError("Name a file.");
 }

@@ -13,6 +13,7 @@ import type { Answer } from "../scheduler/solve-options.js";
 import { answerJson } from "./answer-json.js";
 import { answerView } from "./answer-view.js";
 import type { Interruption } from "./interruption.js";
+import { loadModels } from "./models.js";
 import { paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
 import {
@@ -107,7 +108,7 @@ async function solve(question: string, flags: SolveFlags, interruption: Interrup
   if (asked.trim() === "") throw new ThinkTreeError("EMPTY_PROMPT", "the question is empty");
 
   const progress = new ProgressView(process.stderr);
-  await using engine = await progress.during("loading the models", () => Engine.load(options));
+  await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
   const strategy = name && strategyOf(name, flags, engine.models);
   const budget = { tokens, milliseconds, ...(strategy === undefined && { generations: n }) };
   const answer = await interruption.duringSearch((stop) =>

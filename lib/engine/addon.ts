@@ -175,7 +175,7 @@ interface NativeCache {
 }
 
 interface Addon {
-  /** The texts among a GGUF's metadata; none if it is no GGUF file. */
+  /** The texts among a GGUF's metadata, and those of the tokens that it names by id; none if it is no GGUF file. */
   readonly metadata: (path: string) => Promise<[key: string, text: string][]>;
   readonly inspect: (path: string, cells: number) => Promise<NativeInspection>;
   readonly Engine: new (options: object, onEvent: (...event: NativeEvent) => void) => NativeEngine;
@@ -209,7 +209,10 @@ export function convertWeights(bytes: Uint8Array, from: number, to: number, colu
   return load().convertWeights(bytes, from, to, columns);
 }
 
-/** The texts among a GGUF's metadata, read without its weights; none if it is no GGUF file. */
+/**
+ * The texts among a GGUF's metadata, read without its weights, and of its special tokens (`tokenizer.ggml.bos_token_id`):
+ * their texts; none if it is no GGUF file.
+ */
 export async function metadataTexts(path: string): Promise<ReadonlyMap<string, string>> {
   return new Map(await load().metadata(path));
 }

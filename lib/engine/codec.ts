@@ -24,6 +24,29 @@ export interface Prompt {
   readonly after: string;
 }
 
+/** Where a step ends: with the first of these that comes true; with none of them the whole solution is one step. */
+export interface StepEnd {
+  /** Up to and including any of these. */
+  readonly delimiters: readonly string[];
+  /** After so many. */
+  readonly tokens?: number;
+  /** Before a token that is drawn and is less likely than this by the model, in natural logarithms. */
+  readonly leastLogProbability?: number;
+  /** Where a match first ends. */
+  readonly pattern?: StepPattern;
+}
+
+/** Characters in their places, 256 at most; native/scheduler/pattern.h. Numbers are those of places. */
+export interface StepPattern {
+  readonly places: readonly {
+    /** Code points, from and to. */
+    readonly characters: readonly (readonly [number, number])[];
+    readonly next: readonly number[];
+  }[];
+  readonly first: readonly number[];
+  readonly last: readonly number[];
+}
+
 export interface OpenCommand {
   /** Text alone is all template. */
   readonly prompt: string | Prompt;
@@ -41,7 +64,7 @@ export interface OpenCommand {
    * attempt. True: all that the generator has read, the earlier attempts included. Default false.
    */
   readonly verifierSeesContext?: boolean | undefined;
-  readonly delimiter: string;
+  readonly steps: StepEnd;
   readonly finalPrefix: string;
   readonly stop: readonly string[];
 }
@@ -74,14 +97,29 @@ export class CommandBuffer {
   }
 
   open(request: number, search: number, root: number, account: number, command: OpenCommand): void {
-    const { seed, stop, verifierSeesContext = false } = command;
+    const { seed, stop, steps, verifierSeesContext = false } = command;
     const limits = [command.tokenBudget, command.deadlineMs, command.maxLength, command.flopsBudget];
     this.numbers.push(OP.open, request, search, root, Math.floor(seed / UINT32), seed % UINT32);
     this.numbers.push(...limits.map((limit) => limit ?? WITHOUT_LIMIT), account);
-    this.numbers.push(verifierSeesContext ? 1 : 0, stop.length);
+    this.numbers.push(verifierSeesContext ? 1 : 0, stop.length, steps.delimiters.length);
+    this.numbers.push(steps.tokens ?? 0, steps.leastLogProbability ?? -Infinity);
+    this.pattern(steps.pattern);
     this.prompt(command.prompt);
     this.prompt(command.verifierPrompt);
-    this.strings.push(command.delimiter, command.finalPrefix, ...stop);
+    this.strings.push(command.finalPrefix, ...steps.delimiters, ...stop);
+  }
+
+  private pattern(pattern: StepPattern | undefined): void {
+    const list = (numbers: readonly number[]) => this.numbers.push(numbers.length, ...numbers);
+    this.numbers.push(pattern?.places.length ?? 0);
+    if (pattern === undefined) return;
+    for (const { characters, next } of pattern.places) {
+      this.numbers.push(characters.length);
+      for (const range of characters) this.numbers.push(...range);
+      list(next);
+    }
+    list(pattern.first);
+    list(pattern.last);
   }
 
   private prompt(prompt: string | Prompt): void {

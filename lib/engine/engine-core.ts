@@ -14,11 +14,12 @@ export class EngineCore implements AsyncDisposable {
   static async load(options: EngineOptions = {}): Promise<EngineCore> {
     const resolved = resolveOptions(options);
     const [channel, models] = await Channel.open(resolved);
-    const { verifier } = models;
-    const recipe = { ...verifier?.recipe, ...resolved.verifier?.recipe };
+    const { generator, verifier } = models;
+    const asked = { ...generator, recipe: { ...generator.recipe, ...resolved.generator.recipe } };
+    const read = verifier && { ...verifier, recipe: { ...verifier.recipe, ...resolved.verifier?.recipe } };
     return new EngineCore(
       channel,
-      { ...models, ...(verifier && { verifier: { ...verifier, recipe } }) },
+      { ...models, generator: asked, ...(read && { verifier: read }) },
       modelFiles(resolved),
     );
   }

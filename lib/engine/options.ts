@@ -71,7 +71,10 @@ const drafting = z
   })
   .partial();
 
-const generator = z.union([z.string().min(1), modelFile, fakeModel]);
+/** How it is asked, instead of what the file says of itself in `ModelInfo.recipe`. */
+const asking = z.strictObject({ recipe: z.record(z.string(), z.string()) }).partial();
+
+const generator = z.union([z.string().min(1), modelFile.extend(asking.shape), fakeModel]);
 const verifier = z.union([
   z.string().min(1),
   modelFile.extend(verification.shape),
@@ -101,7 +104,7 @@ const schema = z
 
 export interface EngineOptions {
   /** A GGUF file, by path. Default: the embedded generator. */
-  readonly generator?: string | z.infer<typeof modelFile> | z.infer<typeof fakeModel>;
+  readonly generator?: z.infer<typeof generator>;
   /** A GGUF file and how it is read; null: none. Default: the embedded verifier with the embedded generator, else none. */
   readonly verifier?: z.infer<typeof verifier> | null;
   /**
@@ -132,10 +135,15 @@ export interface EngineOptions {
 
 const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}.gguf`, import.meta.url));
 
+type Resolved = object & {
+  readonly path?: string;
+  readonly recipe?: Readonly<Record<string, string>> | undefined;
+};
+
 /** The addon's options. */
 interface ResolvedOptions {
-  readonly generator: object;
-  readonly verifier: (object & { readonly recipe?: Readonly<Record<string, string>> | undefined }) | undefined;
+  readonly generator: Resolved;
+  readonly verifier: Resolved | undefined;
   readonly draft: object | undefined;
 }
 
@@ -146,8 +154,7 @@ export interface ModelFiles {
 }
 
 export function modelFiles({ generator, verifier }: ResolvedOptions): ModelFiles {
-  const path = (model: object) => ("path" in model ? (model.path as string) : null);
-  return { generator: path(generator), verifier: verifier && path(verifier) };
+  return { generator: generator.path ?? null, verifier: verifier && (verifier.path ?? null) };
 }
 
 /** @throws {ThinkTreeError} INVALID_OPTION */
@@ -162,7 +169,9 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
   };
 }
 
-function flatten(model: z.infer<typeof verifier> | z.infer<typeof draft> | null): object | undefined {
+function flatten(
+  model: z.infer<typeof generator> | z.infer<typeof verifier> | z.infer<typeof draft> | null,
+): Resolved | undefined {
   if (model === null) return undefined;
   if (typeof model === "string") return { path: model };
   if (!("fake" in model)) return model;

@@ -63,6 +63,7 @@ export function runOf({ engine, questions, solve, seed, grader }: EvaluationTask
     task: "evaluate",
     questions: digestOf(questions),
     models: engine.fingerprints,
+    asked: engine.models.generator.recipe["recipe_digest"],
     strategy: by,
     ...others,
     seed,

@@ -1,12 +1,9 @@
 /**
  * A model's own chat template: what turns of a chat become, as text.
  *
- * Owns: rendering, and finding what was filled in again.
- * Must not know: models, recipes.
+ * Owns: rendering. Must not know: models, recipes.
  */
 import { Template } from "@huggingface/jinja";
-
-import { ThinkTreeError } from "../errors.js";
 
 export interface Turn {
   readonly role: string;
@@ -19,22 +16,31 @@ export interface TemplateTokens {
   readonly eos: string;
 }
 
-/** @throws {ThinkTreeError} UNSUPPORTED_MODEL: the template cannot be read, or refuses such turns */
+interface Rendering {
+  /** It ends where the assistant's turn begins. */
+  readonly writesOn: boolean;
+  /** Whether the assistant is to think first, where the template leaves the choice. Default false. */
+  readonly thinks?: boolean;
+}
+
+export function tokensOf(metadata: ReadonlyMap<string, string>): TemplateTokens {
+  const text = (name: string) => metadata.get(`tokenizer.ggml.${name}_token_id`) ?? "";
+  return { bos: text("bos"), eos: text("eos") };
+}
+
+/** @throws {Error} the template cannot be read, or refuses such turns: why */
 export function renderChat(
   template: string,
   turns: readonly Turn[],
   tokens: TemplateTokens,
-  writesOn: boolean,
+  { writesOn, thinks = false }: Rendering,
 ): string {
-  try {
-    return new Template(template).render({
-      messages: turns,
-      add_generation_prompt: writesOn,
-      bos_token: tokens.bos,
-      eos_token: tokens.eos,
-    });
-  } catch (cause) {
-    const why = (cause as Error).message;
-    throw new ThinkTreeError("UNSUPPORTED_MODEL", `the model's chat template cannot be used: ${why}`, { cause });
-  }
+  return new Template(template).render({
+    messages: turns,
+    add_generation_prompt: writesOn,
+    bos_token: tokens.bos,
+    eos_token: tokens.eos,
+    enable_thinking: thinks, // the two names that templates have for it
+    thinking: thinks,
+  });
 }

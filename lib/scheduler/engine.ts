@@ -11,10 +11,10 @@ import { EngineCore } from "../engine/engine-core.js";
 import type { Tree, TreeOptions } from "../engine/tree.js";
 import { defaultPolicy } from "./default-policy.js";
 import { fingerprintOf } from "./fingerprint.js";
+import { engineOptionsOf, type ModelOptions } from "./model-options.js";
 import { assertFits, readPolicy, type Policy } from "./policy.js";
 import { scoreSolution, type ScoredSolution, type ScoreOptions } from "./score.js";
 import { solve } from "./solve.js";
-import { withReading, type ModelOptions } from "./verifier-recipe.js";
 import { QuestionSearch } from "./question-search.js";
 import { solveAll, type SolveAllOptions } from "./solve-all.js";
 import { checkOptions, type Answer, type SolveOptions } from "./solve-options.js";
@@ -37,11 +37,12 @@ export interface LoadOptions extends ModelOptions {
 export class Engine implements AsyncDisposable {
   /**
    * Loads the models; without options the embedded ones.
-   * @throws {ThinkTreeError} INVALID_OPTION (also a policy for other models), MODEL_LOAD_FAILED, UNSUPPORTED_MODEL
+   * @throws {ThinkTreeError} INVALID_OPTION (also a policy for other models), MODEL_LOAD_FAILED, UNSUPPORTED_MODEL; of the
+   * hub's models DOWNLOAD_FAILED, CANCELLED
    */
   static async load(options: LoadOptions = {}): Promise<Engine> {
     const { policy, forcePolicy = false, ...others } = options;
-    const core = await EngineCore.load(await withReading(others));
+    const core = await EngineCore.load(await engineOptionsOf(others));
     try {
       const fingerprints = await fingerprintsOf(core);
       return new Engine(core, fingerprints, await policyFor(fingerprints, policy, forcePolicy));

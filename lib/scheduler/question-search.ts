@@ -5,6 +5,7 @@
  * Must not know: which strategy comes next and why.
  */
 import type { Ledger } from "../engine/addon.js";
+import type { StepEnd } from "../engine/codec.js";
 import type { EngineCore } from "../engine/engine-core.js";
 import type { Tree, TreeOptions } from "../engine/tree.js";
 import { ThinkTreeError } from "../errors.js";
@@ -56,8 +57,8 @@ export class QuestionSearch implements AsyncDisposable {
       flopsBudget: budget.flops,
       deadlineMs: budget.milliseconds,
       maxLength,
-      delimiter: recipe.stepDelimiter,
-      finalPrefix: recipe.answerPrefix,
+      steps: recipe.steps,
+      finalPrefix: endsAnywhere(recipe.steps) ? "" : recipe.answerPrefix,
       stop: recipe.stop,
       sampler: { temperature, topK, topP, minP },
       signal,
@@ -156,10 +157,10 @@ export class QuestionSearch implements AsyncDisposable {
   private context(): SearchContext {
     const { generator, verifier } = this.engine.models;
     const { onProgress } = this.options;
-    const { answerPrefix, revision } = recipeOf(generator);
+    const { answerPrefix, revision, thinking } = recipeOf(generator);
     return {
       aggregation: verifier && aggregationOf(verifier),
-      answerOf: this.options.answerOf ?? answerExtractor({ answerPrefix }),
+      answerOf: this.options.answerOf ?? answerExtractor({ answerPrefix, ...(thinking && { thinking }) }),
       revision,
       ...(onProgress && { onRound: (round: RoundReport) => this.report(round, onProgress) }),
     };
@@ -180,6 +181,11 @@ export class QuestionSearch implements AsyncDisposable {
     const late = budget.milliseconds !== undefined && performance.now() - this.begun >= budget.milliseconds;
     return late ? "deadline" : "budget";
   }
+}
+
+/** A step that is cut in the middle of a line may begin as the last does and not be it. */
+function endsAnywhere({ tokens, leastLogProbability }: StepEnd): boolean {
+  return tokens !== undefined || leastLogProbability !== undefined;
 }
 
 function winnersOf(solutions: readonly Solution[]): Solution[] {

@@ -1,36 +1,42 @@
 /**
  * How a question is put to a model, and where its answer stands.
  *
- * Owns: the recipe's fields and defaults; reading it off a GGUF's `thinktree.*` metadata.
+ * Owns: the recipe's fields and defaults; reading it off a model's texts: its GGUF's `thinktree.*` metadata, or what stands
+ * in their place.
  * Must not know: any one strategy, the engine's insides.
  */
 import type { LoadedModels, ModelInfo } from "../engine/addon.js";
-import type { Prompt } from "../engine/codec.js";
+import type { Prompt, StepEnd } from "../engine/codec.js";
 import type { TreeOptions } from "../engine/tree.js";
 import { ThinkTreeError } from "../errors.js";
 import { usualRevision, type Revision } from "../strategies/index.js";
 import { aggregations, type Aggregation } from "../verifiers/aggregation.js";
+import type { Thinking } from "../verifiers/answer.js";
+import { completion } from "./generator-recipe.js";
+import { stepEndOf } from "./step-rule.js";
 
 export interface Recipe {
   /** The generator's prompt; `{question}` stands for the question. */
   readonly promptTemplate: string;
-  /** A step is the text up to and including it. */
-  readonly stepDelimiter: string;
+  readonly steps: StepEnd;
   /** A step that begins with it is the last, and the answer follows it; empty: only the model's end token ends. */
   readonly answerPrefix: string;
   /** The solution ends before any of these texts. */
   readonly stop: readonly string[];
   /** How the generator is asked to revise an attempt. */
   readonly revision: Revision;
+  /** Where the generator thinks before it answers. */
+  readonly thinking: Thinking | undefined;
 }
 
 /** For a model that carries no recipe of its own: plain completion, one step a line. */
 const usual: Recipe = {
-  promptTemplate: "Question: {question}\nAnswer:",
-  stepDelimiter: "\n",
+  promptTemplate: completion.prompt!,
+  steps: stepEndOf(completion.steps),
   answerPrefix: "",
-  stop: ["\nQuestion:"],
+  stop: completion.stop!,
   revision: usualRevision,
+  thinking: undefined,
 };
 
 export function recipeOf(model: ModelInfo): Recipe {
@@ -38,14 +44,26 @@ export function recipeOf(model: ModelInfo): Recipe {
   if (own["prompt_template"] === undefined) return usual;
   return {
     promptTemplate: own["prompt_template"],
-    stepDelimiter: own["step_delimiter"] ?? usual.stepDelimiter,
+    steps: stepsOf(own["steps"], own["step_delimiter"]),
     answerPrefix: own["answer_prefix"] ?? usual.answerPrefix,
-    stop: [],
+    stop: JSON.parse(own["stop"] ?? "[]") as string[],
     revision: {
       separator: own["reviser.attempt_separator"] ?? usual.revision.separator,
       maxAttempts: positive(own["reviser.max_attempts"]) ?? usual.revision.maxAttempts,
     },
+    thinking: own["thinking"] === undefined ? undefined : thinkingOf(own["thinking"], own["prompt_template"]),
   };
+}
+
+function stepsOf(text: string | undefined, delimiter: string | undefined): StepEnd {
+  if (text !== undefined) return JSON.parse(text) as StepEnd;
+  return delimiter === undefined ? usual.steps : { delimiters: delimiter === "" ? [] : [delimiter] };
+}
+
+/** A prompt may open the first thought itself. */
+function thinkingOf(text: string, prompt: string): Thinking {
+  const { begin, end } = JSON.parse(text) as { begin: string; end: string };
+  return { begin, end, begun: prompt.lastIndexOf(begin) > prompt.lastIndexOf(end) };
 }
 
 function positive(text = ""): number | undefined {

@@ -32,11 +32,12 @@ export async function scoreSolution(
   const { generator, verifier } = engine.models;
   if (verifier === undefined) throw new ThinkTreeError("NO_VERIFIER", "the engine has no verifier to score with");
   if (steps.length === 0) throw new ThinkTreeError("INVALID_OPTION", "steps: a solution has at least one");
-  const { stepDelimiter: delimiter } = recipeOf(generator);
+  const { steps: ends } = recipeOf(generator);
+  const [delimiter = ""] = ends.delimiters;
   await using tree = await engine.openTree({
     ...promptsOf(engine.models, question),
     ...{ seed: 0, tokenBudget: undefined, deadlineMs: undefined, maxLength: undefined, signal },
-    ...{ delimiter, finalPrefix: "", stop: [], sampler: { temperature: 0, topK: 0, topP: 1, minP: 0 } },
+    ...{ steps: ends, finalPrefix: "", stop: [], sampler: { temperature: 0, topK: 0, topP: 1, minP: 0 } },
   });
   steps.forEach((step, i) => {
     const ends = i === steps.length - 1 || step.endsWith(delimiter);

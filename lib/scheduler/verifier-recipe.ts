@@ -5,15 +5,14 @@
  * Must not know: searches, how a score is computed.
  */
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename } from "node:path";
 
 import { metadataTexts } from "../engine/metadata.js";
 import type { EngineOptions } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
 import { checkRecipe, frameOf, likelihood, type CheckedRecipe, type VerifierRecipe } from "../verifiers/recipe.js";
-import { renderChat } from "./chat-template.js";
+import { renderChat, tokensOf, type Turn } from "./chat-template.js";
+import { RecipeFiles } from "./recipe-files.js";
 
 export interface VerifierFile {
   readonly path: string;
@@ -28,32 +27,24 @@ export interface VerifierFile {
   readonly head?: string | undefined;
 }
 
-/** What an engine is made of, as a person names it. */
-export interface ModelOptions extends Omit<EngineOptions, "verifier"> {
-  /**
-   * A GGUF file, by path, and the recipe that it is read by; null: none. Default: the embedded verifier with the embedded
-   * generator, else none.
-   */
-  readonly verifier?: string | VerifierFile | Extract<EngineOptions["verifier"], { fake: unknown }> | null | undefined;
-}
-
 type Metadata = ReadonlyMap<string, string>;
 type EngineVerifier = Extract<EngineOptions["verifier"], { path: string }>;
 type Reading = NonNullable<EngineVerifier["reading"]>;
 
+const files = new RecipeFiles("", checkRecipe, [likelihood]);
+
 /**
- * With the verifier's recipe in the place of its name.
+ * With what its recipe says in the place of its name.
  * @throws {ThinkTreeError} INVALID_OPTION: no such recipe, or no head for it; UNSUPPORTED_MODEL: a chat template that fails
  */
-export async function withReading({ verifier, ...others }: ModelOptions): Promise<EngineOptions> {
-  if (verifier === undefined) return others;
-  if (verifier === null || (typeof verifier === "object" && "fake" in verifier)) return { ...others, verifier };
-  return { ...others, verifier: await read(typeof verifier === "string" ? { path: verifier } : verifier) };
-}
-
-async function read({ path, gpuLayers, recipe, head }: VerifierFile): Promise<EngineVerifier> {
+export async function readVerifier(file: string | VerifierFile): Promise<EngineVerifier> {
+  const { path, gpuLayers, recipe, head } = typeof file === "string" ? ({ path: file } as VerifierFile) : file;
   const metadata = await metadataTexts(path);
-  const chosen = recipe === undefined ? await recognised(path, metadata) : await named(recipe);
+  const chosen = await (recipe === undefined
+    ? recognised(path, metadata)
+    : typeof recipe === "string"
+      ? named(recipe)
+      : checkRecipe(recipe, "verifier.recipe"));
   const { prompt, probe } = chosen.chat ? chatOf(chosen.chat, path, metadata) : chosen;
   const { name, first = chosen.next, next, words, oneLine, beforeLast, aggregation } = chosen;
   return {
@@ -80,14 +71,6 @@ export async function recognisedRecipe(path: string): Promise<{ recipe: CheckedR
   return { recipe, missingHead: missing ? sidecar : null };
 }
 
-/** The recipes that come with the package, by name. */
-async function knownRecipes(): Promise<ReadonlyMap<string, CheckedRecipe>> {
-  const folder = fileURLToPath(new URL("../../models/recipes/", import.meta.url));
-  const files = (await readdir(folder)).filter((name) => name.endsWith(".json"));
-  const recipes = await Promise.all(files.map((name) => readRecipe(join(folder, name))));
-  return new Map([likelihood, ...recipes].map((recipe) => [recipe.name, recipe]));
-}
-
 /** What cannot be read step by step, by the name of its recipe and its models'. */
 const unreadable = [
   {
@@ -107,30 +90,9 @@ function assertReadable(name: string): void {
   throw new ThinkTreeError("UNSUPPORTED_MODEL", `verifiers like ${name} cannot be read: ${found.why}; ${mend}`);
 }
 
-async function named(recipe: string | VerifierRecipe): Promise<CheckedRecipe> {
-  if (typeof recipe !== "string") return checkRecipe(recipe, "verifier.recipe");
-  if (recipe.endsWith(".json")) return readRecipe(recipe);
-  const known = await knownRecipes();
-  const found = known.get(recipe);
-  if (found !== undefined) return found;
-  assertReadable(recipe);
-  const names = [...known.keys()].sort().join(", ");
-  throw new ThinkTreeError("INVALID_OPTION", `no recipe is called "${recipe}": use a JSON file, or one of ${names}`);
-}
-
-async function readRecipe(path: string): Promise<CheckedRecipe> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new ThinkTreeError("INVALID_OPTION", `the recipe ${path} cannot be read: ${(cause as Error).message}`, {
-      cause,
-    });
-  });
-  let recipe: unknown;
-  try {
-    recipe = JSON.parse(text);
-  } catch (cause) {
-    throw new ThinkTreeError("INVALID_OPTION", `the recipe ${path} is no JSON: ${(cause as Error).message}`, { cause });
-  }
-  return checkRecipe(recipe, path);
+function named(recipe: string): Promise<CheckedRecipe> {
+  if (!recipe.endsWith(".json")) assertReadable(recipe);
+  return files.named(recipe);
 }
 
 /** What the file says of itself comes before what it is called. */
@@ -139,7 +101,7 @@ async function recognised(path: string, metadata: Metadata): Promise<CheckedReci
   if (own !== undefined) return named(own);
   if (metadata.has("thinktree.verifier.reading")) return embeddedRecipe(metadata);
   const names = [metadata.get("general.name"), metadata.get("general.basename"), basename(path)];
-  for (const recipe of (await knownRecipes()).values()) {
+  for (const recipe of (await files.known()).values()) {
     const matches = (recipe.matches ?? []).map((pattern) => new RegExp(pattern, "i"));
     if (matches.some((pattern) => names.some((name) => name !== undefined && pattern.test(name)))) return recipe;
   }
@@ -185,9 +147,18 @@ function chatOf(chat: NonNullable<CheckedRecipe["chat"]>, path: string, metadata
       `${path} has no chat template: give its recipe a prompt instead of a chat`,
     );
   }
-  const [prompt, probe, ...more] = renderChat(template, chat, { bos: "", eos: "" }, false).split("{step}");
+  const [prompt, probe, ...more] = rendered(template, chat, path, metadata).split("{step}");
   if (prompt === undefined || probe === undefined || more.length > 0) {
     throw new ThinkTreeError("UNSUPPORTED_MODEL", `the chat template of ${path} has no one place for a step`);
   }
   return { prompt, probe };
+}
+
+function rendered(template: string, chat: readonly Turn[], path: string, metadata: Metadata): string {
+  try {
+    return renderChat(template, chat, tokensOf(metadata), { writesOn: false });
+  } catch (cause) {
+    const why = `the chat template of ${path} cannot be used: ${(cause as Error).message}`;
+    throw new ThinkTreeError("UNSUPPORTED_MODEL", `${why}; give its recipe a prompt instead of a chat`, { cause });
+  }
 }

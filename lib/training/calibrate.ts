@@ -79,6 +79,7 @@ export async function collectRecords(
   const run = {
     questions: digestOf(questions),
     models: engine.fingerprints,
+    asked: engine.models.generator.recipe["recipe_digest"],
     budgets,
     searches,
     seed,

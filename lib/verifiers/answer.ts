@@ -9,6 +9,15 @@ import type { AnswerOf } from "./solution.js";
 export interface AnswerOptions {
   /** The answer stands on the last line that starts so. The embedded models write "A: 13": "A:". */
   readonly answerPrefix?: string;
+  readonly thinking?: Thinking;
+}
+
+/** What stands between these texts is thought: an answer there is none yet. */
+export interface Thinking {
+  readonly begin: string;
+  readonly end: string;
+  /** The prompt has begun the first thought. */
+  readonly begun: boolean;
 }
 
 /**
@@ -16,16 +25,25 @@ export interface AnswerOptions {
  * `#### X`, the last "the answer is X", and the last formula or number of a last sentence that begins with "Therefore" or
  * the like. An empty answer is none.
  */
-export function answerExtractor({ answerPrefix }: AnswerOptions = {}): AnswerOf {
+export function answerExtractor({ answerPrefix, thinking }: AnswerOptions = {}): AnswerOf {
   const places = [lastBoxed, lastHashed, lastStated, concluded];
   if (answerPrefix) places.unshift((text) => lastPrefixed(text, answerPrefix));
   return (text) => {
+    const said = thinking === undefined ? text : afterThoughts(text, thinking);
     for (const find of places) {
-      const answer = normalizeAnswer(find(text) ?? "");
+      const answer = normalizeAnswer(find(said) ?? "");
       if (answer !== "") return answer;
     }
     return null;
   };
+}
+
+/** Empty while the last thought has not ended. */
+function afterThoughts(text: string, { begin, end, begun }: Thinking): string {
+  const from = text.lastIndexOf(end);
+  if (from < 0 && begun) return "";
+  const said = from < 0 ? text : text.slice(from + end.length);
+  return said.includes(begin) ? said.slice(0, said.indexOf(begin)) : said;
 }
 
 /**

@@ -179,7 +179,12 @@ void Ahead::take_draws() {
 
 void Ahead::apply(Below & at, Job & job, std::span<const Answer> drawn) {
     std::vector<Way> ways;
-    for (size_t i = 0; i < drawn.size(); ++i) way_of(ways, drawn[i]).writers.push_back(std::move(job.writers[i]));
+    const Answer * uncertain = nullptr;  // whatever is drawn where a step ends before it, the text is the same
+    for (size_t i = 0; i < drawn.size(); ++i) {
+        if (uncertain == nullptr && ends_before(job, drawn[i])) uncertain = &drawn[i];
+        const Answer & way = ends_before(job, drawn[i]) ? *uncertain : drawn[i];
+        way_of(ways, way).writers.push_back(std::move(job.writers[i]));
+    }
     std::vector<Job *> parts{&job};
     for (size_t i = 1; i < ways.size(); ++i) {
         parts.push_back(at.jobs.emplace_back(job.part(std::move(ways[i].writers))).get());
@@ -189,20 +194,30 @@ void Ahead::apply(Below & at, Job & job, std::span<const Answer> drawn) {
 }
 
 void Ahead::write(Job & job, const Answer & drawn) {
-    if (drawn.token < 0 || ends_step(job, drawn.token)) {
+    const bool before = ends_before(job, drawn);
+    if (drawn.token < 0 || before || ends_with(job, drawn.token)) {
+        if (before) lane_.keep_row(job.end());  // the next step begins there
         job.known = drawn;
         return;
     }
     ++job.tokens;
     job.log_probability += static_cast<double>(drawn.value);
+    job.scan.read(job.search().rules.pattern, lane_.model->piece(drawn.token));
     job.append(lane_.forest, drawn.token, lane_.model->piece(drawn.token), true, 0);
 }
 
-bool Ahead::ends_step(const Job & job, Token token) const {
+bool Ahead::ends_before(const Job & job, const Answer & drawn) const {
+    if (drawn.token < 0 || lane_.model->is_end(drawn.token)) return false;
+    return ends_step_before(drawn.value, job.text, job.search().rules);
+}
+
+bool Ahead::ends_with(const Job & job, Token token) const {
     if (lane_.model->is_end(token)) return true;
     const std::string text = job.text + lane_.model->piece(token);
     const StopRules & rules = job.search().rules;
-    return find_stop(text, rules) != std::string::npos || is_delimited(text, rules);
+    PatternScan scan = job.scan;
+    return find_stop(text, job.text.size(), rules) != std::string::npos ||
+           ends_step(text, job.text.size(), job.tokens + 1, scan, rules);
 }
 
 void Ahead::drop_planned() {

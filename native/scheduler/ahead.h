@@ -58,7 +58,8 @@ private:
     bool waits(const Job & job) const;
     void apply(Below & below, Job & job, std::span<const Answer> drawn);
     void write(Job & job, const Answer & drawn);
-    bool ends_step(const Job & job, Token token) const;
+    bool ends_before(const Job & job, const Answer & drawn) const;
+    bool ends_with(const Job & job, Token token) const;
     void keep(const Job & job);
 
     Lane & lane_;

@@ -12,6 +12,7 @@
 
 #include "backend/backend.h"
 #include "base/error.h"
+#include "scheduler/pattern.h"
 
 namespace thinktree {
 
@@ -20,9 +21,15 @@ using SearchId = uint32_t;
 using AccountId = uint32_t;
 using BranchId = uint32_t;
 
-// Where a step ends, and where a solution does.
+// Where a step ends, and where a solution does. With none of the first four the whole solution is one step. A step has
+// at least a word in it, and whole tokens: it ends with the token in which its end is found.
 struct StopRules {
-    std::string delimiter = "\n";   // a step is the text up to and including it; empty: the whole solution is one step
+    std::vector<std::string> delimiters{"\n"};  // up to and including any of these
+    Pattern pattern;                            // where a match of it first ends
+    uint32_t tokens = 0;                        // after so many; 0: off
+    // Before a token that is drawn and is less likely, in natural logarithms, by the model at temperature 1: Liu et al.
+    // 2025, "AdaptiveStep".
+    float least_log_probability = -std::numeric_limits<float>::infinity();
     std::string final_prefix;       // a step that begins with it is the last; empty: only the end token ends
     std::vector<std::string> stop;  // the solution ends before any of these
 };

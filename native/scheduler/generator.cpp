@@ -261,18 +261,25 @@ Job * Generator::apply(Job & job, std::span<const Answer> drawn) {
     if (job.draft && std::none_of(drawn.begin(), drawn.end(), is_guessed)) job.draft = {};
 
     std::vector<Way> ways;
+    std::vector<Writer> uncertain;
     for (size_t i = 0; i < drawn.size(); ++i) {
         Writer & writer = job.writers[i];
         if (writer.peeking && !lane_->model->is_end(drawn[i].token)) {
             complete(writer, FinishReason::step);  // the branch will draw it again when it goes on
             continue;
         }
-        way_of(ways, drawn[i]).writers.push_back(std::move(writer));
+        const bool ends = lane_->model->is_end(drawn[i].token);
+        if (!ends && ends_step_before(drawn[i].value, job.text, job.search().rules)) {
+            uncertain.push_back(std::move(writer));
+        } else {
+            way_of(ways, drawn[i]).writers.push_back(std::move(writer));
+        }
     }
     Search & search = job.search();
     // A step to be scored is paid for while it is written; where the text parts, every further part pays for its own.
     const int64_t again = search.account->flops_budget < 0 ? 0 : events_.tokens_to_score(job.text, job.written()) + 1;
-    bool paid = false;
+    bool paid = std::any_of(uncertain.begin(), uncertain.end(), [](const Writer & w) { return w.score; });
+    if (!uncertain.empty()) end_before(job, std::move(uncertain), ways.empty());
     std::vector<Writer> stopped;
     std::erase_if(ways, [&](Way & way) {
         const bool scores =
@@ -338,6 +345,7 @@ void Generator::write(Job & job, const Answer & drawn, NodeRef & draft) {
         place.writing += static_cast<int32_t>(job.writers.size());
         for (size_t i = 0; i < job.writers.size(); ++i) leave(place);
     }
+    const size_t known = job.text.size();
     // A draft hangs on the text that it may go on.
     job.append(lane_->forest, drawn.token, lane_->model->piece(drawn.token), false, draft ? 1 : 0);
     if (draft && draft->tokens.front() == drawn.token) {
@@ -347,13 +355,13 @@ void Generator::write(Job & job, const Answer & drawn, NodeRef & draft) {
     }
 
     const StopRules & rules = job.search().rules;
-    const size_t stop = find_stop(job.text, rules);
+    const size_t stop = find_stop(job.text, known, rules);
     if (stop != std::string::npos) {
         job.text.resize(stop);
         job.cut = true;
         return finish(job, FinishReason::end);
     }
-    if (!is_delimited(job.text, rules)) return;
+    if (!ends_step(job.text, known, job.tokens, job.scan, rules)) return;
     if (is_last(job.text, rules)) return finish(job, FinishReason::end);
     end_step(job);
     for (Writer & writer : job.writers) {
@@ -363,6 +371,20 @@ void Generator::write(Job & job, const Answer & drawn, NodeRef & draft) {
         if (!writer.peeking) complete(writer, FinishReason::step);
     }
     job.done = std::all_of(job.writers.begin(), job.writers.end(), [](const Writer & writer) { return writer.done; });
+}
+
+// The step of these writers ends before what they have drawn, which is not written: whoever goes on draws it again,
+// from the same row. They are all of the job's, or others have gone on otherwise.
+void Generator::end_before(Job & job, std::vector<Writer> writers, bool all) {
+    Job & ending = part(job, std::move(writers));
+    if (all) ending.copy = std::move(job.copy);
+    end_step(ending);
+    stood_at_.push_back(ending.step());
+    for (Writer & writer : ending.writers) {
+        if (--writer.steps_left == 0) complete(writer, FinishReason::step);
+    }
+    std::erase_if(ending.writers, [](const Writer & writer) { return writer.done; });
+    ending.done = ending.writers.empty();
 }
 
 // What the job has written becomes a step, and all its writers stand there.
@@ -385,6 +407,7 @@ void Generator::end_step(Job & job) {
         score = score || writer.score;
     }
     job.text.clear();
+    job.scan = {};
     job.tokens = 0;
     job.log_probability = 0;
     if (score) events_.step_ended(step);

@@ -63,13 +63,14 @@ private:
     void drop_draft(Job & job);
     void ask();
     void take_draws();
-    void take_draws(Job & job, std::vector<std::shared_ptr<Step>> & stood_at);
+    void take_draws(Job & job);
     std::span<const Answer> drawn(Job & job, std::span<const float> kept_row);
     Job * apply(Job & job, std::span<const Answer> drawn);
     bool ends_here(Job & job, const Answer & drawn);
     Job & part(const Job & job, std::vector<Writer> writers);
     void write(Job & job, const Answer & drawn, NodeRef & draft);
     void end_step(Job & job);
+    void end_before(Job & job, std::vector<Writer> writers, bool all);
     void finish(Job & job, FinishReason reason);
     void complete(Writer & writer, FinishReason reason);
     void fail(Job & job, ErrorCode error, const std::string & message);
@@ -82,7 +83,8 @@ private:
     KeptRows kept_rows_;
     std::vector<Answer> known_;
     Ahead ahead_;
-    std::vector<Ahead::Offer> ended_;  // in this turn
+    std::vector<Ahead::Offer> ended_;              // in this turn
+    std::vector<std::shared_ptr<Step>> stood_at_;  // likewise: from whose ends was drawn
     // In the order of their next turn: those that were decoded last stand last.
     Jobs jobs_;
 };

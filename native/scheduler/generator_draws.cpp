@@ -81,19 +81,19 @@ void Generator::take_draws() {
         if (job->done || (!job->known && end.kept_row.empty() && end.row < 0)) continue;
         ready.push_back({job.get(), job->growing ? nullptr : job->step(), end.kept_row});
     }
-    std::vector<std::shared_ptr<Step>> stood_at;
     for (const auto & [job, at, kept_row] : ready) {
-        if (at) stood_at.push_back(at);
+        if (at) stood_at_.push_back(at);
         if (job->known || !kept_row.empty()) {
             apply(*job, drawn(*job, kept_row));
         } else {
-            take_draws(*job, stood_at);
+            take_draws(*job);
         }
     }
     // Cursors that stay where a row was computed will want it when they go on.
-    for (const auto & step : stood_at) {
+    for (const auto & step : stood_at_) {
         if (step->place->cursors > 0) lane_->keep_row(step->place->node.id());
     }
+    stood_at_.clear();
 }
 
 // What is drawn without a row of this batch.
@@ -104,7 +104,7 @@ std::span<const Answer> Generator::drawn(Job & job, std::span<const float> kept_
 }
 
 // From the row after the text, and as long as somebody draws what was guessed, from the next one.
-void Generator::take_draws(Job & job, std::vector<std::shared_ptr<Step>> & stood_at) {
+void Generator::take_draws(Job & job) {
     const size_t writers = job.writers.size();
     const size_t rows = 1 + (job.draft ? job.draft->size() : 0);
     const std::span<const Answer> answers = lane_->answers().subspan(job.first_ask, rows * writers);
@@ -118,7 +118,7 @@ void Generator::take_draws(Job & job, std::vector<std::shared_ptr<Step>> & stood
         if (next != at) drop_draft(*at);
         at = next;
         if (at == nullptr) break;
-        if (!at->growing && !at->writers.front().branch->finished) stood_at.push_back(at->step());
+        if (!at->growing && !at->writers.front().branch->finished) stood_at_.push_back(at->step());
         std::erase_if(at->writers, [](const Writer & writer) { return writer.done; });
         if (at->writers.empty()) drop_draft(*at);
     }

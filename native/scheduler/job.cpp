@@ -29,6 +29,7 @@ std::unique_ptr<Job> Job::part(std::vector<Writer> some) const {
     other->age = other->oldest();
     if (growing) other->growing = growing.share();
     other->text = text;
+    other->scan = scan;
     other->tokens = tokens;
     other->log_probability = log_probability;
     other->planned = planned;

@@ -43,7 +43,8 @@ struct Job {
     NodeRef draft;     // what may follow, in this turn's batch
     Drafter::Copy copy = {};
     std::string text = {};
-    bool cut = false;  // a stop string ended it: the text is shorter than the tokens
+    PatternScan scan = {};  // of the text
+    bool cut = false;       // a stop string ended it: the text is shorter than the tokens
     uint32_t tokens = 0;
     double log_probability = 0;
     std::optional<Answer> known = {};  // what all of them draw next, if that is known before they are asked

@@ -80,6 +80,7 @@ void TokenForest::append(NodeId id, Token token) {
     Node & node = nodes_[id];
     node.tokens.push_back(token);
     node.row = -1;
+    node.kept_row = {};  // of somebody who ended there, and has gone
     if (!node.draft) node.usage->live_peak = std::max(node.usage->live_peak, ++node.usage->live);
 }
 

@@ -15,11 +15,19 @@ const shape = shapes.tiny;
 const folder = mkdtempSync(join(tmpdir(), "thinktree-test-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-async function write(type: WeightType, stepLengths: readonly number[], length: number, delimiter: string) {
+async function write(type: WeightType, stepLengths: readonly number[], length: number, delimiters: readonly string[]) {
   const path = await randomModel({ shape, type, stepLengths }, folder);
   await using engine = await Engine.load({ generator: path, verifier: null });
   const tree = await engine.openTree({
-    ...{ prompt: textOf(100), verifierPrompt: "", seed: 1, maxLength: length, delimiter, finalPrefix: "", stop: [] },
+    ...{
+      prompt: textOf(100),
+      verifierPrompt: "",
+      seed: 1,
+      maxLength: length,
+      steps: { delimiters },
+      finalPrefix: "",
+      stop: [],
+    },
     ...{ tokenBudget: undefined, deadlineMs: undefined },
     sampler: { temperature: 0.8, topK: 0, topP: 1, minP: 0 },
   });
@@ -30,7 +38,7 @@ async function write(type: WeightType, stepLengths: readonly number[], length: n
 
 describe("random models", () => {
   it.each(["F16", "Q8_0"] as const)("in %s have the shape asked for, and never end by themselves", async (type) => {
-    const { models, ledger, branches } = await write(type, [], 64, "");
+    const { models, ledger, branches } = await write(type, [], 64, []);
     const { width, layers, feedForward, vocabulary, positions, heads, kvHeads } = shape;
     const kvWidth = (width / heads) * kvHeads;
     const matrices = layers * (2 * width * width + 2 * width * kvWidth + 3 * width * feedForward);
@@ -46,12 +54,12 @@ describe("random models", () => {
   });
 
   it.each(["F16", "Q8_0"] as const)("in %s write steps of a chosen length", async (type) => {
-    const { branches } = await write(type, stepsOf(8), 40, "\n");
+    const { branches } = await write(type, stepsOf(8), 40, ["\n"]);
     for (const { steps } of branches) expect(steps.map(({ tokens }) => tokens)).toEqual([8, 8, 8, 8, 8]);
   });
 
   it("write steps of several lengths, as often as asked", async () => {
-    const { branches } = await write("Q8_0", [0, 0, 3, 0, 1], 600, "\n");
+    const { branches } = await write("Q8_0", [0, 0, 3, 0, 1], 600, ["\n"]);
     const lengths = branches.flatMap(({ steps }) => steps.slice(0, -1).map(({ tokens }) => tokens)); // the last is cut
     expect(new Set(lengths)).toEqual(new Set([3, 5]));
     const short = lengths.filter((length) => length === 3).length / lengths.length;

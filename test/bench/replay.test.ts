@@ -81,7 +81,7 @@ describe("recording", () => {
         prompt: "p",
         verifierPrompt: "p",
         seed: 1,
-        delimiter: "\n",
+        steps: { delimiters: ["\n"] },
         finalPrefix: "",
         stop: [],
         maxLength: undefined,

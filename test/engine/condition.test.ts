@@ -65,7 +65,7 @@ test("scores are of the revision's steps alone; what the verifier reads before t
 });
 
 test("maxLength is that of one solution, and a context too long for the model is a length stop", async () => {
-  const tree = await engine.openTree(treeOptions({ maxLength: 5, delimiter: "" }));
+  const tree = await engine.openTree(treeOptions({ maxLength: 5, steps: { delimiters: [] } }));
   const [attempt] = tree.fork(tree.root, 1);
   await tree.extend([attempt!]);
   expect(attempt!.text).toHaveLength(5);

@@ -47,7 +47,7 @@ test.skipIf(models === undefined)("of the embedded generator, times its embeddin
   const embeddings = await readEmbeddings(models!.generator);
   const engine = await EngineCore.load({ generator: models!.generator, verifier: null });
   // One token a step, drawn greedily. All questions at once, so that batches are shared.
-  const greedy = { maxLength: 1, delimiter: "", sampler: { temperature: 0, topK: 0, topP: 1, minP: 0 } };
+  const greedy = { maxLength: 1, steps: { delimiters: [] }, sampler: { temperature: 0, topK: 0, topP: 1, minP: 0 } };
   await Promise.all(
     questions.map(async (question, i) => {
       const tree = await engine.openTree(treeOptions({ ...greedy, prompt: `Q: ${question}\n` }));

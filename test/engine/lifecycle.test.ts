@@ -17,7 +17,7 @@ const busy = `
     verifier: { fake: { decodeMicroseconds: 20000 } },
   });
   const tree = await engine.openTree({
-    prompt: "1+2?", verifierPrompt: "1+2?", seed: 1, delimiter: "\\n", finalPrefix: "", stop: [],
+    prompt: "1+2?", verifierPrompt: "1+2?", seed: 1, steps: { delimiters: ["\\n"] }, finalPrefix: "", stop: [],
     sampler: { temperature: 1, topK: 0, topP: 1, minP: 0 },
   });
   const extending = tree.extend(tree.fork(tree.root, 16), { steps: Infinity, score: true });

@@ -94,7 +94,7 @@ describe("hard caps", () => {
   });
 
   test("maxLength is a length stop, not an end", async () => {
-    const tree = await engine.openTree(treeOptions({ maxLength: 5, delimiter: "" }));
+    const tree = await engine.openTree(treeOptions({ maxLength: 5, steps: { delimiters: [] } }));
     const branches = tree.fork(tree.root, 4);
     await tree.extend(branches, { steps: Infinity });
     for (const branch of branches) {
@@ -106,7 +106,7 @@ describe("hard caps", () => {
 
   test("a deadline returns what there is", async () => {
     const slow = await loadFake({ decodeMicroseconds: 5000 });
-    const tree = await slow.openTree(treeOptions({ deadlineMs: 40, delimiter: "" }));
+    const tree = await slow.openTree(treeOptions({ deadlineMs: 40, steps: { delimiters: [] } }));
     const branches = tree.fork(tree.root, 4);
     const begun = performance.now();
     await tree.extend(branches, { steps: Infinity });

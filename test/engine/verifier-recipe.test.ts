@@ -9,7 +9,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { Engine, type ModelOptions, type VerifierRecipe } from "../../lib/index.js";
 import { writeGguf, type Metadata } from "../../lib/models/gguf.js";
 import { seesAttempts } from "../../lib/scheduler/recipe.js";
-import { withReading } from "../../lib/scheduler/verifier-recipe.js";
+import { engineOptionsOf } from "../../lib/scheduler/model-options.js";
 import { parseGguf, serialiseGguf, stringType } from "../support/gguf-file.js";
 
 const folder = mkdtempSync(join(tmpdir(), "thinktree-recipe-"));
@@ -24,7 +24,7 @@ async function file(name: string, metadata: Metadata): Promise<string> {
 }
 
 async function readingOf(verifier: NonNullable<ModelOptions["verifier"]>) {
-  const { verifier: found } = await withReading({ verifier });
+  const { verifier: found } = await engineOptionsOf({ verifier });
   if (typeof found !== "object" || found === null || "fake" in found) throw new Error("no reading");
   return found;
 }
@@ -145,7 +145,12 @@ describe("is refused", () => {
       /no recipe is called "prm": .*math-shepherd/,
     ],
     ["EurusPRM", () => load({ path, recipe: "eurus-prm" }), "UNSUPPORTED_MODEL", /two models.*"likelihood"/],
-    ["a generative judge by its name", async () => load(await file("GenPRM-7B.gguf", {})), "UNSUPPORTED_MODEL", /sampled/],
+    [
+      "a generative judge by its name",
+      async () => load(await file("GenPRM-7B.gguf", {})),
+      "UNSUPPORTED_MODEL",
+      /sampled/,
+    ],
     ["a file that is not there", () => load({ path, recipe: "no.json" }), "INVALID_OPTION", /no\.json cannot be read/],
     [
       "a pair of no single tokens",

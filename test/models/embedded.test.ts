@@ -39,7 +39,7 @@ function open(seed = 1): Promise<Tree> {
   const none = { tokenBudget: undefined, deadlineMs: undefined, maxLength: undefined };
   return engine.openTree({
     ...{ prompt, verifierPrompt: prompt, seed, sampler, ...none },
-    ...{ delimiter: "\n", finalPrefix: "A: ", stop: [] },
+    ...{ steps: { delimiters: ["\n"] }, finalPrefix: "A: ", stop: [] },
   });
 }
 

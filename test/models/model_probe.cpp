@@ -4,6 +4,7 @@
 //                        the token ids of a text, which is given in hexadecimal digits
 //   hidden ID...         the hidden states of a text of those tokens, one after the other
 //   pair A B ID...       after each of its tokens, the probability of token A against token B
+//   ends ID...           1 for each token that ends a text, else 0
 //   likelihood ID...     of each token but the first, its log-probability
 //
 // Thread: the only one, beside the backend's own.
@@ -77,6 +78,10 @@ void answer(const Model & model, Context & context, std::istream & line) {
     line >> question;
     if (question == "hidden") {
         print(hidden_states(model, context, read_tokens(line)));
+    } else if (question == "ends") {
+        std::vector<int> ends;
+        for (const Token token : read_tokens(line)) ends.push_back(model.is_end(token));
+        print(ends);
     } else if (question == "pair") {
         PairProbability pair{};
         line >> pair.a >> pair.b;

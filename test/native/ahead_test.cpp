@@ -3,6 +3,7 @@
 
 #include "driver.h"
 #include "naive.h"
+#include "patterns.h"
 #include "scored.h"
 
 namespace {
@@ -18,11 +19,15 @@ struct Outcome {
 
 StopRules random_rules(std::mt19937_64 & random) {
     StopRules rules;
-    const auto dice = random() % 6;
-    if (dice == 0) rules.delimiter = "+";
-    if (dice == 1) rules.delimiter = "";
+    const auto dice = random() % 12;
+    if (dice == 0) rules.delimiters = {"+"};
+    if (dice == 1) rules.delimiters = {};
     if (dice == 2) rules.final_prefix = "4";
     if (dice == 3) rules.stop = {"7\n", "33"};
+    if (dice == 4 || dice == 5) rules.least_log_probability = dice == 4 ? -1.5f : -0.7f;
+    if (dice == 5) rules.delimiters = {};
+    if (dice == 6) rules.tokens = 3;
+    if (dice == 7) rules.pattern = choice_pattern();
     return rules;
 }
 
@@ -214,7 +219,7 @@ TEST(the_best_scored_go_ahead_first) {
             setup.reading = fake_tag_reading;  // which does not prefer short steps
             Driver driver(setup);
             // Some steps are long: the others are scored before they end.
-            const auto opened = driver.open("scores", seed, [](OpenSearch & c) { c.rules.delimiter = "+"; });
+            const auto opened = driver.open("scores", seed, [](OpenSearch & c) { c.rules.delimiters = {"+"}; });
             Beams beams{driver, 16, driver.fork(opened.root, 32)};
             beams.round(true, best);
             beams.round(true, best);

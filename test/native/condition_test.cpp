@@ -149,7 +149,7 @@ TEST(a_length_is_that_of_one_solution) {
     Driver driver;
     const auto opened = driver.open("abc", 1, [&](OpenSearch & c) {
         c.max_length = 5;
-        c.rules.delimiter = "";
+        c.rules.delimiters = {};
     });
     BranchId at = opened.root;
     int as_long_as_may_be = 0;
@@ -170,7 +170,7 @@ TEST(a_context_that_does_not_fit_is_a_length_and_is_not_decoded) {
         setup.verifier.positions = 14;
         Driver driver(setup);
         const auto opened = driver.open("0123456789", 1, [&](OpenSearch & c) {
-            c.rules.delimiter = "";
+            c.rules.delimiters = {};
             c.verifier_sees_context = sees_context;
         });
         for (const size_t size : {13u, 14u, 15u, 5000u}) {
@@ -230,7 +230,7 @@ TEST(a_context_after_an_empty_attempt_is_scored) {
 
 TEST(conditions_without_a_branch_are_answered_by_their_first_use) {
     Driver driver;
-    const auto opened = driver.open("p", 1, [](OpenSearch & c) { c.rules.delimiter = ""; });
+    const auto opened = driver.open("p", 1, [](OpenSearch & c) { c.rules.delimiters = {}; });
     CHECK(driver.wait(driver.extend(driver.condition(99999, "x"))).error == ErrorCode::unknown_branch);
     const RequestId running = driver.extend(opened.root);
     // Of a branch that is writing, like a fork: from where it stood, or from its end if it was faster.

@@ -146,8 +146,8 @@ Outcome random_search(uint64_t seed, const Driver::Setup & setup) {
     std::mt19937_64 random(seed);
     Driver driver(setup);
     const auto opened = driver.open("rules", seed, [&](OpenSearch & c) {
-        const std::array<std::string, 5> delimiters{"\n", "", "+", "1", "\n\n"};
-        c.rules.delimiter = delimiters[random() % 5];
+        const std::array<std::vector<std::string>, 5> delimiters{{{"\n"}, {}, {"+", "1"}, {"1"}, {"\n\n"}}};
+        c.rules.delimiters = delimiters[random() % 5];
         if (random() % 3 == 0) c.rules.final_prefix = std::string(1, static_cast<char>('0' + random() % 10));
         if (random() % 3 == 0) c.rules.stop = {"77", "+4"};
         if (random() % 3 == 0) c.max_length = static_cast<int64_t>(random() % 40);
@@ -224,7 +224,7 @@ TEST(nothing_is_guessed_that_no_text_has_room_for) {
             if (what == 2) setup.generator.positions = 7 + static_cast<int32_t>(limit);
             Driver driver(setup);
             const auto opened = driver.open("limited", 4, [&](OpenSearch & c) {
-                c.rules.delimiter = "";
+                c.rules.delimiters = {};
                 if (what == 0) c.max_length = limit;
                 if (what == 1) c.token_budget = limit;
             });

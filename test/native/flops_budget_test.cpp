@@ -31,7 +31,7 @@ TEST(a_cap_is_spent_to_the_token_without_a_verifier) {
             Driver driver;
             const auto opened = driver.open("prompt", 2, [&](OpenSearch & c) {
                 c.flops_budget = static_cast<double>(tokens) * token_flops;
-                c.rules.delimiter = "";
+                c.rules.delimiters = {};
             });
             std::vector<RequestId> requests;
             for (const BranchId branch : driver.fork(opened.root, branches)) {

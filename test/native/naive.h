@@ -1,8 +1,10 @@
 // What the engine must come to, computed the slow way: each path alone, in one sequence of a cache of its own.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <regex>
 #include <set>
 #include <string>
 #include <utility>
@@ -87,7 +89,9 @@ struct NaiveBranch {
         return copy;
     }
 
-    void extend(NaiveModel & naive, uint32_t count, const SamplerOptions & sampler) {
+    // `regex`: what the rules' pattern means.
+    void extend(NaiveModel & naive, uint32_t count, const SamplerOptions & sampler, const StopRules & rules = {},
+                const std::regex * regex = nullptr) {
         const auto draw = [&] {
             const double uniform = uniform_at(key, static_cast<uint32_t>(path.size()));
             const Sample sample = Sampler().sample(naive.row_after(path), sampler, uniform);
@@ -96,8 +100,10 @@ struct NaiveBranch {
         };
         for (; count > 0 && !finished; --count) {
             NaiveStep step;
-            while (!step.text.ends_with('\n') || step.text.find_first_not_of('\n') == std::string::npos) {
+            while (!ends(step, rules, regex)) {
                 const Sample sample = draw();
+                const bool unsure = sample.log_probability < rules.least_log_probability;
+                if (!finished && unsure && begins(step) != std::string::npos) break;
                 ++step.sampled;
                 step.log_probability += static_cast<double>(sample.log_probability);
                 if (finished) break;
@@ -108,6 +114,16 @@ struct NaiveBranch {
             if (!step.tokens.empty()) steps.push_back(step);
         }
         if (!finished) draw();  // whether the solution ends here is known at once
+    }
+
+    static size_t begins(const NaiveStep & step) { return step.text.find_first_not_of(" \t\r\n"); }
+    static bool ends(const NaiveStep & step, const StopRules & rules, const std::regex * regex) {
+        if (begins(step) == std::string::npos) return false;
+        const std::string words = step.text.substr(begins(step));
+        if (rules.tokens > 0 && step.tokens.size() >= rules.tokens) return true;
+        if (regex != nullptr && std::regex_search(words, *regex)) return true;
+        return std::any_of(rules.delimiters.begin(), rules.delimiters.end(),
+                           [&](const auto & delimiter) { return words.find(delimiter) != std::string::npos; });
     }
 
     std::string text() const {

@@ -136,7 +136,7 @@ TEST(more_branches_than_rows_take_turns) {
     Driver driver(setup);
     std::vector<RequestId> requests;
     const auto opened = driver.open("p", 3, [](OpenSearch & c) {
-        c.rules.delimiter = "";
+        c.rules.delimiters = {};
         c.max_length = 12;
     });
     for (const BranchId branch : driver.fork(opened.root, 160)) requests.push_back(driver.extend(branch));

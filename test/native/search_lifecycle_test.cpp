@@ -48,7 +48,7 @@ TEST(lengths_end_a_solution) {
     for (const int64_t length : {0, 1, 5}) {
         const auto opened = driver.open("abc", 1, [&](OpenSearch & c) {
             c.max_length = length;
-            c.rules.delimiter = "";
+            c.rules.delimiters = {};
         });
         const Completion completion = driver.wait(driver.extend(opened.root));
         CHECK(completion.reason == FinishReason::length);
@@ -62,7 +62,7 @@ TEST(positions_end_a_solution_and_refuse_a_prompt) {
     setup.generator.positions = setup.generator.cells = 24;
     Driver driver(setup);
     for (const size_t size : {20u, 22u, 23u}) {
-        const auto opened = driver.open(std::string(size, '1'), 1, [](OpenSearch & c) { c.rules.delimiter = ""; });
+        const auto opened = driver.open(std::string(size, '1'), 1, [](OpenSearch & c) { c.rules.delimiters = {}; });
         const Completion completion = driver.wait(driver.extend(opened.root));
         CHECK(completion.reason == FinishReason::length);
         CHECK_EQ(text_of(completion).size(), 24 - size);
@@ -124,7 +124,7 @@ TEST(a_deadline_completes_with_what_there_is) {
     for (const bool by_stop : {false, true}) {
         Driver driver(slow(300us));
         const auto opened = driver.open("deadline", 1, [&](OpenSearch & c) {
-            c.rules.delimiter = "";
+            c.rules.delimiters = {};
             if (!by_stop) c.deadline_ms = 8;
         });
         std::vector<RequestId> requests;
@@ -155,7 +155,7 @@ TEST(deadlines_without_end_are_no_deadlines) {
 
 TEST(misuse_is_answered_and_harms_nobody) {
     Driver driver;
-    const auto opened = driver.open("p", 1, [](OpenSearch & c) { c.rules.delimiter = ""; });
+    const auto opened = driver.open("p", 1, [](OpenSearch & c) { c.rules.delimiters = {}; });
     const RequestId first = driver.next_request(), second = driver.next_request(), none = driver.next_request();
     const BranchId other = driver.fork(opened.root, 1)[0];
     driver.submit({Extend{first, opened.root, 1, {}, false}, Extend{second, opened.root, 1, {}, false},
@@ -194,7 +194,7 @@ TEST(an_id_in_use_is_refused) {
 
 TEST(a_release_during_extend_fails_that_extend_alone) {
     Driver driver(slow(200us));
-    const auto opened = driver.open("release", 3, [](OpenSearch & c) { c.rules.delimiter = ""; });
+    const auto opened = driver.open("release", 3, [](OpenSearch & c) { c.rules.delimiters = {}; });
     const auto branches = driver.fork(opened.root, 3);
     std::vector<RequestId> requests;
     for (const BranchId branch : branches) requests.push_back(driver.extend(branch));

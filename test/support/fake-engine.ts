@@ -28,7 +28,7 @@ export function treeOptions(options: Partial<TreeOptions> = {}): TreeOptions {
     tokenBudget: undefined,
     deadlineMs: undefined,
     maxLength: undefined,
-    delimiter: "\n",
+    steps: { delimiters: ["\n"] },
     finalPrefix: "",
     stop: [],
     sampler: { temperature: 1, topK: 0, topP: 1, minP: 0 },

@@ -65,6 +65,13 @@ export async function tokenizerFiles(name: TokenizerName, system?: string): Prom
   return llama2(ggml);
 }
 
+/** Of many models, by their files' names, as llama.cpp keeps them for its own tests. */
+export function chatTemplates(): ReadonlyMap<string, string> {
+  const folder = join(llamaFolder(), "templates");
+  const names = readdirSync(folder).filter((name) => name.endsWith(".jinja"));
+  return new Map(names.map((name) => [name, readFileSync(join(folder, name), "utf8")]));
+}
+
 function qwen2(ggml: Ggml, template: string, system: string | undefined): TokenizerFiles {
   const added = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", ...qwenAdded, ...qwenExtras];
   const usual = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.";

@@ -28,7 +28,7 @@ const program = `
     try {
       engine = await Engine.load({ generator, verifier: null, kvCells: 512 });
       const tree = await engine.openTree({
-        prompt, verifierPrompt: "", seed: 1, maxLength: 6, delimiter: "\\n", finalPrefix: "", stop: [],
+        prompt, verifierPrompt: "", seed: 1, maxLength: 6, steps: { delimiters: ["\\n"] }, finalPrefix: "", stop: [],
         sampler: { temperature: 1, topK: 0, topP: 1, minP: 0 },
       });
       await tree.extend(tree.fork(tree.root, 3), { steps: 2 });

@@ -30,6 +30,11 @@ export class ModelProbe implements AsyncDisposable {
     return this.ask([kind, Buffer.from(text).toString("hex")]);
   }
 
+  /** Whether each of the tokens ends a text. */
+  async ends(tokens: readonly number[]): Promise<boolean[]> {
+    return (await this.ask(["ends", ...tokens])).map((end) => end === 1);
+  }
+
   /** After the output norm, one a token. */
   async hidden(tokens: readonly number[]): Promise<number[][]> {
     const all = await this.ask(["hidden", ...tokens]);

@@ -146,3 +146,21 @@ describe("normalizeAnswer", () => {
     );
   });
 });
+
+describe("after thoughts", () => {
+  const thinking = { begin: "<think>", end: "</think>" };
+  const answerOf = answerExtractor({ thinking: { ...thinking, begun: false } });
+  const begun = answerExtractor({ thinking: { ...thinking, begun: true } });
+
+  it("is read where the thought has ended", () => {
+    expect(answerOf("<think>Perhaps \\boxed{3}?</think>So \\boxed{4}.")).toBe("4");
+    expect(begun("Perhaps \\boxed{3}?</think>So \\boxed{4}.")).toBe("4");
+    expect(answerOf("\\boxed{5}")).toBe("5");
+  });
+
+  it("is none before", () => {
+    expect(answerOf("<think>Perhaps \\boxed{3}?")).toBeNull();
+    expect(begun("Perhaps \\boxed{3}?")).toBeNull();
+    expect(begun("Hm.</think>Well.<think>Or \\boxed{3}?")).toBeNull();
+  });
+});

@@ -1,0 +1,153 @@
+/**
+ * Which recipe a generator is asked by, and what that means to the engine.
+ *
+ * Owns: recognising a recipe by a model's file; the prompt that its chat template makes of a question.
+ * Must not know: searches, what becomes of the text.
+ */
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+
+import { metadataTexts } from "../engine/metadata.js";
+import type { EngineOptions } from "../engine/options.js";
+import { ThinkTreeError } from "../errors.js";
+import { renderChat, tokensOf, type Turn } from "./chat-template.js";
+import {
+  checkGeneratorRecipe,
+  completion,
+  type CheckedGeneratorRecipe,
+  type GeneratorRecipe,
+} from "./generator-recipe.js";
+import { RecipeFiles } from "./recipe-files.js";
+import { stepEndText, type StepRule } from "./step-rule.js";
+
+export interface GeneratorFile {
+  readonly path: string;
+  /** Layers on the GPU, if the build has one; -1: all. Default -1. */
+  readonly gpuLayers?: number | undefined;
+  /**
+   * The name of a recipe that comes with thinktree (models/recipes/generators), a JSON file's path, or a recipe;
+   * "completion" for any language model. Default: as the GGUF says, else by its chat template, else completion.
+   */
+  readonly recipe?: string | GeneratorRecipe | undefined;
+  /** What the model is told besides the question; "": nothing. Default: as the recipe says. */
+  readonly system?: string | undefined;
+  /** Where a step ends. Default: as the recipe, or the GGUF, says. */
+  readonly steps?: StepRule | undefined;
+}
+
+type Metadata = ReadonlyMap<string, string>;
+type EngineGenerator = Extract<EngineOptions["generator"], { path: string }>;
+
+const files = new RecipeFiles("generators/", checkGeneratorRecipe, [completion]);
+
+/**
+ * With the recipe's texts in the place of its name.
+ * @throws {ThinkTreeError} INVALID_OPTION: no such recipe, or no place for a system prompt in it; UNSUPPORTED_MODEL: a chat
+ * template that fails, or has no place for a question
+ */
+export async function readGenerator(file: string | GeneratorFile): Promise<EngineGenerator> {
+  const { path, gpuLayers, recipe, system, steps } =
+    typeof file === "string" ? ({ path: file } as GeneratorFile) : file;
+  const model = { path, ...(gpuLayers !== undefined && { gpuLayers }) };
+  const metadata = await metadataTexts(path);
+  if (recipe === undefined && metadata.has("thinktree.prompt_template")) {
+    const own = steps && { recipe: { steps: stepEndText(steps), recipe_digest: digestOf(stepEndText(steps)) } };
+    if (system === undefined) return { ...model, ...own };
+    throw noPlaceFor("what the model says of itself");
+  }
+  const chosen = await (recipe === undefined
+    ? recognised(path, metadata)
+    : typeof recipe === "string"
+      ? files.named(recipe)
+      : checkGeneratorRecipe(recipe, "generator.recipe"));
+  const told = { ...chosen, system: system?.trim() ?? chosen.system, steps: steps ?? chosen.steps };
+  if (system !== undefined && !contentsOf(chosen).some((content) => content.includes(systemPlace))) {
+    throw noPlaceFor(`the recipe ${chosen.name}`);
+  }
+  return { ...model, recipe: textsOf(told, promptOf(told, path, metadata)) };
+}
+
+async function recognised(path: string, metadata: Metadata): Promise<CheckedGeneratorRecipe> {
+  const template = metadata.get("tokenizer.chat_template");
+  if (template === undefined) return completion;
+  const known = await files.known();
+  const names = [metadata.get("general.name"), metadata.get("general.basename"), basename(path)];
+  const like = (patterns: readonly string[] = [], texts: readonly (string | undefined)[]) =>
+    patterns.some((pattern) => texts.some((text) => text !== undefined && new RegExp(pattern, "i").test(text)));
+  const all = [...known.values()];
+  const byTemplate = all.find(({ matchesTemplate }) => like(matchesTemplate, [template]));
+  return byTemplate ?? all.find(({ matches }) => like(matches, names)) ?? known.get("general")!;
+}
+
+/** As `recipeOf` reads them; each is there, so that nothing stays of what the file says of itself. */
+function textsOf(recipe: CheckedGeneratorRecipe, prompt: string): Readonly<Record<string, string>> {
+  const { name, steps, answerPrefix = "", stop = [], thinking } = recipe;
+  return {
+    recipe: name,
+    // Not the rendered prompt, in which some templates put the date.
+    recipe_digest: digestOf(JSON.stringify({ ...recipe, steps: stepEndText(steps) })),
+    prompt_template: prompt,
+    steps: stepEndText(steps),
+    answer_prefix: answerPrefix,
+    stop: JSON.stringify(stop),
+    ...(thinking && { thinking: JSON.stringify(thinking) }),
+  };
+}
+
+function digestOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+function contentsOf({ chat, prompt = "" }: CheckedGeneratorRecipe): string[] {
+  return chat?.map(({ content }) => content) ?? [prompt];
+}
+
+function promptOf(recipe: CheckedGeneratorRecipe, path: string, metadata: Metadata): string {
+  const { chat, prompt = "", system: told } = recipe;
+  if (told.includes(questionPlace)) {
+    throw new ThinkTreeError("INVALID_OPTION", `system: "${questionPlace}" has no meaning there: leave it out`);
+  }
+  const fill = (content: string) => content.replaceAll(systemPlace, () => told).trim();
+  if (chat === undefined) return prompt.replaceAll(systemPlace, () => told);
+  const turns = chat
+    .map(({ role, content }) => ({ role, content: fill(content) }))
+    .filter(({ content }) => content !== "");
+  const rendered = rendering(turns, recipe.thinking !== undefined, path, metadata);
+  if (rendered.split(questionPlace).length === 2) return rendered;
+  throw unusable(path, "it has no one place for the question");
+}
+
+const systemPlace = "{system}";
+const questionPlace = "{question}";
+
+/** Templates without a place for a system turn refuse it or leave it out: its words then come before the question. */
+function rendering(turns: readonly Turn[], thinks: boolean, path: string, metadata: Metadata): string {
+  const template = metadata.get("tokenizer.chat_template");
+  if (template === undefined) throw unusable(path, "it has none");
+  const render = (some: readonly Turn[]) => renderChat(template, some, tokensOf(metadata), { writesOn: true, thinks });
+  const [first, second, ...others] = turns;
+  try {
+    if (first?.role !== "system" || second === undefined) return render(turns);
+    try {
+      const rendered = render(turns);
+      if (rendered.includes(first.content)) return rendered;
+    } catch {
+      // It is tried without; what is wrong besides will be told then.
+    }
+    return render([{ role: second.role, content: `${first.content}\n\n${second.content}` }, ...others]);
+  } catch (error) {
+    throw unusable(path, (error as Error).message);
+  }
+}
+
+function unusable(path: string, why: string): ThinkTreeError {
+  return new ThinkTreeError(
+    "UNSUPPORTED_MODEL",
+    `the chat template of ${path} cannot be used: ${why}; take the recipe "completion", or one with a prompt of your own`,
+  );
+}
+
+function noPlaceFor(whose: string): ThinkTreeError {
+  const mend = "leave it out, or name a recipe with a chat, such as general";
+  return new ThinkTreeError("INVALID_OPTION", `system: ${whose} has no place for it: ${mend}`);
+}
