@@ -42,7 +42,7 @@ Examples:
 
 ${gradersHelp.trimStart()}
 
-The questions are lines of {"question", "answer"}, or GSM8K's or MATH's own; a few
+The questions are {"question", "answer"}, or of any layout that evaluate takes; a few
 hundred that are not those you will measure on. Every one is sampled once to the
 largest budget and searched at each: the budgets' sum, times about four, is what a
 question costs in solutions. Ctrl-C, or a power cut, loses nothing that is paid for:
@@ -55,7 +55,7 @@ export function calibrateCommand(interruption: Interruption): Command {
       "Finds, for each difficulty and budget, the strategy that answers best, and writes it down for solve and serve.",
     )
     .configureHelp({ optionDescription: ({ description }) => description })
-    .requiredOption("--questions <file.jsonl>", "with their answers")
+    .requiredOption("--questions <file>", "with their answers: JSON lines, JSON or Parquet")
     .option("--out <file.json>", "the policy (default: policy.json)", "policy.json")
     .option("--budgets <list>", "in generations (default: 1,4,16,64)", wholeNumbers(1, 65_536), [1, 4, 16, 64])
     .option("--bins <how>", "a number of equal bins, or upper edges such as 0.5,0.9,1 (default: 5)", binning, 5)
@@ -86,8 +86,8 @@ async function run(flags: CalibrateFlags, interruption: Interruption): Promise<v
   const questions = await readQuestions(flags.questions, flags.limit);
   const options = engineOptions(flags, undefined);
   const progress = new ProgressView(process.stderr);
+  await using grader = graderOf(flags, questions);
   await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
-  await using grader = graderOf(flags);
   let runs = { done: 0, total: 0 };
   const kept = () => `${grouped(runs.done)} of ${grouped(runs.total)} runs are done and kept in ${journal}`;
   const policy = await interruption.duringKeptWork(kept, (signal) =>

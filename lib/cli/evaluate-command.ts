@@ -1,18 +1,26 @@
 /**
- * `thinktree evaluate`: a strategy over a file of questions with known answers.
+ * `thinktree evaluate`: a strategy over a file of questions with known answers, or a verifier (evaluate-verifier.ts).
  *
  * Owns: its own flags and help; where the journal lies.
  * Must not know: how accuracy is measured, how the page looks.
  */
-import { createHash } from "node:crypto";
 import { Command } from "commander";
 
+import { ThinkTreeError } from "../errors.js";
 import { evaluate, runOf, type EvaluationTask } from "../evaluation/evaluate.js";
 import { readQuestions } from "../evaluation/questions.js";
 import { Engine } from "../scheduler/engine.js";
+import {
+  addProcessBenchFlags,
+  evaluateVerifier,
+  processBenchHelp,
+  refuseOthersWithProcessBench,
+  type VerifierFlags,
+} from "./evaluate-verifier.js";
 import { evaluateView } from "./evaluate-view.js";
 import { addGraderFlag, graderOf, gradersHelp, type GraderFlags } from "./grader-flag.js";
 import type { Interruption } from "./interruption.js";
+import { journalName } from "./journal-name.js";
 import { loadModels } from "./models.js";
 import { grouped, paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
@@ -32,7 +40,7 @@ import { wholeNumber } from "./values.js";
 import { writeWhole } from "./whole-file.js";
 
 interface EvaluateFlags extends GraderFlags, StrategyFlags, SamplingFlags, ModelFlags {
-  readonly questions: string;
+  readonly questions?: string;
   readonly limit?: number;
   readonly seed: number;
   readonly journal?: string;
@@ -47,10 +55,11 @@ Examples:
     --n 64 --out weighted.json
   $ thinktree evaluate --questions test.jsonl --limit 100 --json
 
-Questions, one JSON object a line, in any of these layouts:
-  {"question": "...", "answer": "42"}
+Questions, as JSON lines, a JSON array or Parquet, gzipped or not, in any of
+these layouts, which are told by their fields:
+  {"question": "...", "answer": "42"}                      (also AMC, AIME)
   {"question": "...", "answer": "6 * 7 = 42\\n#### 42"}       (GSM8K)
-  {"problem": "...", "solution": "... \\\\boxed{42} ..."}     (MATH)
+  {"problem": "...", "solution": "... \\\\boxed{42} ..."}     (MATH, MATH-500)
   {"question": "...", "tests": ["assert f(1) == 2"]}       (programs)
   {"question": "...", "tests": [{"input": "1", "output": "2"}]}
 ${gradersHelp}
@@ -68,13 +77,14 @@ What is printed:
                 of one question
     curve       [{choice, k, accuracy, cost}]; choice "pass": any is right
   --out writes the same with one record a question: records [{id, question,
-  reference, answer, right, score, finishReason, generations, ledger, ...}].
+  reference, subject, level, answer, right, score, finishReason, ...}].
+${processBenchHelp}
 
-Whatever is answered is kept in the journal. After Ctrl-C, a crash or a kill
-the same command goes on from there, and none of the work is done twice.
+Whatever is answered or scored is kept in the journal. After Ctrl-C, a crash or
+a kill the same command goes on from there, and no work is done twice.
 
 Exit codes:
-  0    all questions were asked
+  0    all questions were asked, or all solutions scored
   1    an unexpected error
   2    a wrong flag or file
   130  Ctrl-C (143: SIGTERM) came first`;
@@ -82,12 +92,15 @@ Exit codes:
 export function evaluateCommand(interruption: Interruption): Command {
   const command = new Command("evaluate")
     .summary("measure accuracy and cost over many questions")
-    .description("Asks every question of a file and tells how many answers are right, and at what cost.")
+    .description(
+      "Asks every question of a file and tells how many answers are right, and at what cost; or tells how well a verifier finds wrong steps.",
+    )
     .configureHelp({ optionDescription: ({ description }) => description }) // they say defaults and choices themselves
     .optionsGroup("Questions:")
-    .requiredOption("--questions <file.jsonl>", "questions with their answers, see below")
-    .option("--limit <count>", "ask only the first so many", wholeNumber(1, Number.MAX_SAFE_INTEGER));
+    .option("--questions <file>", "questions with their answers, see below")
+    .option("--limit <count>", "only the first so many", wholeNumber(1, Number.MAX_SAFE_INTEGER));
   addGraderFlag(command);
+  addProcessBenchFlags(command);
   addStrategyFlags(command);
   addSamplingFlags(command).option(
     "--seed <number>",
@@ -95,29 +108,36 @@ export function evaluateCommand(interruption: Interruption): Command {
     wholeNumber(0, Number.MAX_SAFE_INTEGER),
     1,
   );
-  return addModelFlags(command)
+  addModelFlags(command)
     .optionsGroup("Output:")
-    .option("--journal <file>", "keeps what is done (default: thinktree-evaluate-HASH.jsonl here, HASH by what is run)")
+    .option("--journal <file>", "keeps what is done (default: thinktree-KIND-HASH.jsonl here, by what is run)")
     .option("--out <file.json>", "write the figures and every answer there")
     .option("--json", "print one JSON object and nothing else")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", examples)
-    .action((flags: EvaluateFlags) => run(flags, interruption));
+    .action((flags: EvaluateFlags | VerifierFlags) =>
+      "processbench" in flags ? evaluateVerifier(flags, interruption) : run(flags, interruption),
+    );
+  refuseOthersWithProcessBench(command);
+  return command;
 }
 
 async function run(flags: EvaluateFlags, interruption: Interruption): Promise<void> {
   const { strategy: name, n, seed, topK, topP, minP, temperature } = flags;
+  if (flags.questions === undefined) {
+    throw new ThinkTreeError("INVALID_OPTION", "name --questions FILE, or --processbench FILE for a verifier");
+  }
   const options = engineOptions(flags, name);
   checkStrategyFlags(flags); // mistakes are told before gigabytes are loaded
   const questions = await readQuestions(flags.questions, flags.limit);
 
+  await using grader = graderOf(flags, questions);
   const progress = new ProgressView(process.stderr);
   await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
-  await using grader = graderOf(flags);
   const strategy = name && strategyOf(name, flags, engine.models);
   const by = strategy === undefined ? { budget: n } : { strategy };
   const task: EvaluationTask = { engine, questions, seed, grader, solve: { ...by, temperature, topK, topP, minP } };
-  const journal = flags.journal ?? `thinktree-evaluate-${hashOf(runOf(task))}.jsonl`;
+  const journal = flags.journal ?? journalName("evaluate", runOf(task));
   const method = strategy === undefined ? `policy, ${n} generations` : `${strategy.name}, n ${n}`;
 
   let done = 0;
@@ -139,8 +159,4 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<vo
   if (flags.out !== undefined) await writeWhole(flags.out, `${JSON.stringify({ ...figures, records })}\n`);
   const lines = flags.json ? [JSON.stringify(figures)] : evaluateView(method, summary, paperOf(process.stdout));
   process.stdout.write(`${lines.join("\n")}\n`);
-}
-
-function hashOf(run: object): string {
-  return createHash("sha256").update(JSON.stringify(run)).digest("hex").slice(0, 8);
 }

@@ -6,14 +6,16 @@
  */
 import { InvalidArgumentError, type Command } from "commander";
 
+import { ThinkTreeError } from "../errors.js";
+import type { Question } from "../evaluation/questions.js";
 import { codeLanguages, codeTests } from "../grading/code-tests.js";
 import type { Grader } from "../grading/grader.js";
 import { mathGrader } from "../grading/math-grader.js";
 import { exactText, multipleChoice, numeric } from "../grading/plain-graders.js";
 
 export interface GraderFlags {
-  /** Made only when it is needed: it may start processes. */
-  readonly grader: () => Grader;
+  /** Left out: as the data set says. */
+  readonly grader?: () => Grader;
 }
 
 const graders: Readonly<Record<string, () => Grader>> = {
@@ -26,7 +28,7 @@ const graders: Readonly<Record<string, () => Grader>> = {
 
 export const gradersHelp = `
 Graders:
-  math           the same meaning: 1/2 = 0.5, lists in any order (the default)
+  math           the same meaning: 1/2 = 0.5, lists in any order
   prm800k        by the rules of PRM800K and the paper; fractions reduced
   numeric:SHARE  a number that is off by at most this share, such as 0.01
   choice         the letter of a choice
@@ -37,14 +39,18 @@ Graders:
 export function addGraderFlag(command: Command): Command {
   return command.option(
     "--grader <name>",
-    "how answers are graded, see below (default: math)",
+    "how answers are graded, see below (default: as the data set wants, math)",
     graderNamed,
-    graders["math"],
   );
 }
 
-export function graderOf({ grader }: GraderFlags): Grader {
-  return grader();
+/** @throws {ThinkTreeError} INVALID_OPTION: the questions do not say how they are graded, and nobody else does. */
+export function graderOf({ grader }: GraderFlags, questions: readonly Pick<Question, "id" | "grader">[]): Grader {
+  if (grader !== undefined) return grader();
+  const untold = questions.find(({ grader }) => grader === undefined);
+  if (untold === undefined) return mathGrader();
+  const languages = codeLanguages.map((language) => `--grader ${language}`).join(" or ");
+  throw new ThinkTreeError("INVALID_OPTION", `question ${untold.id} has tests of a program: say ${languages}`);
 }
 
 function graderNamed(text: string): () => Grader {

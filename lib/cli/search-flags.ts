@@ -168,7 +168,7 @@ export function checkStrategyFlags(flags: StrategyFlags): void {
 }
 
 /** Whether the flags name a verifier, or leave the embedded one in its place. */
-function hasVerifier({ generator, verifier }: ModelFlags): boolean {
+export function hasVerifier({ generator, verifier }: ModelFlags): boolean {
   return verifier !== false && (generator === undefined || verifier !== undefined);
 }
 

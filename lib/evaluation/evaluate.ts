@@ -14,6 +14,7 @@ import type { Engine } from "../scheduler/engine.js";
 import type { SolveOptions } from "../scheduler/solve-options.js";
 import { summarize, type Summary } from "./curve.js";
 import { Journal } from "./journal.js";
+import { Pace, type PaceReport } from "./pace.js";
 import { digestOf, type Question } from "./questions.js";
 import { failedRecord, recordOf, type QuestionRecord } from "./records.js";
 
@@ -42,12 +43,8 @@ export interface EvaluationOptions extends EvaluationTask {
   readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
 }
 
-export interface EvaluationProgress {
-  readonly done: number;
-  readonly total: number;
+export interface EvaluationProgress extends PaceReport {
   readonly right: number;
-  /** Estimated from what was done in this run; null before that. */
-  readonly remainingMs: number | null;
 }
 
 export interface Evaluation extends Summary {
@@ -77,13 +74,15 @@ export async function evaluate(options: EvaluationOptions): Promise<Evaluation> 
   for (const { answer } of questions) options.grader.check?.(answer); // told before anything is paid for
   const journal = await Journal.open<QuestionRecord>(options.journal, runOf(options));
   try {
-    const progress = new ProgressMeter(questions, journal, onProgress);
+    let right = questions.filter(({ id }) => journal.get(id)?.right).length;
+    const pace = new Pace(questions.length, journal.size, (parts) => onProgress?.({ ...parts, right }));
     const left = questions.filter(({ id }) => journal.get(id) === undefined);
     const each = solve.strategy?.generations ?? generationsOf(solve.budget);
     await forEachOf(left, Math.max(1, Math.floor(branches / each)), options.signal, async (question, _, signal) => {
       const record = await answerOne(question, signal, options);
       await journal.append(question.id, record);
-      progress.count(record);
+      if (record.right) right++;
+      pace.count();
     });
     const records = questions.map(({ id }) => journal.get(id)!);
     return { ...summarize(records, solve.strategy, engine.models), records };
@@ -109,37 +108,6 @@ async function answerOne(
   } catch (error) {
     if (ThinkTreeError.isInstance(error) && error.code === "CONTEXT_EXCEEDED") return failedRecord(question);
     throw error;
-  }
-}
-
-class ProgressMeter {
-  private readonly begun = performance.now();
-  private readonly total: number;
-  private readonly before: number;
-  private done: number;
-  private right: number;
-
-  constructor(
-    questions: readonly Question[],
-    journal: Journal<QuestionRecord>,
-    private readonly tell: ((progress: EvaluationProgress) => void) | undefined,
-  ) {
-    this.total = questions.length;
-    this.done = this.before = journal.size;
-    this.right = questions.filter(({ id }) => journal.get(id)?.right).length;
-    this.report();
-  }
-
-  count({ right }: QuestionRecord): void {
-    this.done++;
-    if (right) this.right++;
-    this.report();
-  }
-
-  private report(): void {
-    const { done, total, right } = this;
-    const each = (performance.now() - this.begun) / (done - this.before);
-    this.tell?.({ done, total, right, remainingMs: done > this.before ? each * (total - done) : null });
   }
 }
 

@@ -16,6 +16,9 @@ export interface QuestionRecord {
   readonly id: string;
   readonly question: string;
   readonly reference: string;
+  /** As the data set has them. */
+  readonly subject?: string;
+  readonly level?: number;
   /** Null if there was none. */
   readonly answer: string | null;
   readonly right: boolean;
@@ -85,8 +88,12 @@ export async function sampledOf(
   return { samples, sharing: sharingOf(found.candidates, found.generations, found.ledger) };
 }
 
-function asked({ id, question, answer }: Question): Pick<QuestionRecord, "id" | "question" | "reference"> {
-  return { id, question, reference: answer };
+function asked({ id, question, answer, subject, level }: Question) {
+  return {
+    ...{ id, question, reference: answer },
+    ...(subject !== undefined && { subject }),
+    ...(level !== undefined && { level }),
+  };
 }
 
 const noCost: Ledger = {

@@ -28,14 +28,33 @@ export function mean(values: readonly number[]): number {
  * different questions. Seeded: the same values give the same interval.
  */
 export function bootstrap(values: readonly number[], seed = 1, resamples = usualResamples): Estimate {
-  if (values.length === 0) return { mean: NaN, low: NaN, high: NaN };
+  return bootstrapOfMeans([values], ([mean]) => mean!, seed, resamples);
+}
+
+/**
+ * A figure made of the means of several groups, with its 95% interval: each group is resampled by itself, so that their
+ * sizes stay what they are. NaN if a group is empty.
+ */
+export function bootstrapOfMeans(
+  groups: readonly (readonly number[])[],
+  figure: (means: readonly number[]) => number,
+  seed = 1,
+  resamples = usualResamples,
+): Estimate {
+  if (groups.some(({ length }) => length === 0)) return { mean: NaN, low: NaN, high: NaN };
   const random = seededRandom(seed);
-  const means = Float64Array.from({ length: resamples }, () => {
-    let sum = 0;
-    for (let left = values.length; left > 0; left--) sum += values[Math.floor(random() * values.length)]!;
-    return sum / values.length;
-  }).sort();
-  return { mean: mean(values), low: quantileOf(means, 0.025), high: quantileOf(means, 0.975) };
+  const figures = Float64Array.from({ length: resamples }, () =>
+    figure(groups.map((group) => resampled(group, random))),
+  );
+  figures.sort();
+  return { mean: figure(groups.map(mean)), low: quantileOf(figures, 0.025), high: quantileOf(figures, 0.975) };
+}
+
+/** The mean of as many of the values, drawn with replacement. */
+function resampled(values: readonly number[], random: () => number): number {
+  let sum = 0;
+  for (let left = values.length; left > 0; left--) sum += values[Math.floor(random() * values.length)]!;
+  return sum / values.length;
 }
 
 /** The mean of a - b with its 95% interval, question by question: `a[i]` and `b[i]` are of the same question. */

@@ -118,15 +118,16 @@ describe.skipIf(unlessModels.skip)("thinktree evaluate (needs models/)", () => {
 
 describe("mistakes", () => {
   it.concurrent.each<[string, string[], RegExp]>([
-    ["no questions", [], /required option '--questions/],
-    ["a file that is not there", ["--questions", "/nowhere"], /cannot read the questions in \/nowhere/],
-    [
-      "a bad line",
-      ["--questions", fileOf("bad", '{"question":"a","answer":1}\nwhat?\n')],
-      /bad:2 is not a question: it is not JSON/,
-    ],
+    ["no questions", [], /name --questions FILE, or --processbench FILE for a verifier/],
+    ["a file that is not there", ["--questions", "/nowhere"], /cannot read \/nowhere/],
+    ["a bad line", ["--questions", fileOf("bad", '{"question":"a","answer":1}\nwhat?\n')], /bad:2 is not JSON/],
     ["an unknown grader", ["--questions", "/nowhere", "--grader", "kind"], /Use numeric:SHARE or one of math, prm800k/],
     ["a tolerance that is none", ["--questions", "/nowhere", "--grader", "numeric:much"], /Use numeric:SHARE/],
+    [
+      "programs in a language that nobody tells",
+      ["--questions", fileOf("programs", '{"id":"p1","question":"a","tests":"check(f)"}\n')],
+      /question p1 has tests of a program: say --grader python or --grader javascript/,
+    ],
     [
       "a strategy without verifier",
       ["--questions", "/nowhere", "--strategy", "beam", "--no-verifier"],

@@ -98,6 +98,13 @@ class StubEngine {
 }
 
 describe("evaluate", () => {
+  it("keeps the data set's subject and level with every answer", async () => {
+    const some = [{ ...questions[0]!, subject: "Algebra", level: 3 }, questions[1]!];
+    const { records } = await new StubEngine().solveWith(beamSearch({ n: 4, beamWidth: 2 }), { questions: some });
+    expect(records[0]).toMatchObject({ id: "q0", subject: "Algebra", level: 3 });
+    expect(records[1]).not.toHaveProperty("subject");
+  });
+
   it("tells accuracy with its interval, cost, and every answer in the order of the questions", async () => {
     const found = await new StubEngine().solveWith(beamSearch({ n: 4, beamWidth: 2 }));
     expect(found.accuracy.mean).toBe(0.5);

@@ -38,7 +38,48 @@ describe("readQuestions", () => {
       expect.stringMatching(/^[0-9a-f]{16}$/),
       "test/a/1.json",
     ]);
-    expect(questions.map(({ other }) => other).slice(0, 4)).toEqual([{ pass1: 0.5 }, {}, {}, { level: 3 }]);
+    expect(questions.map(({ other }) => other).slice(0, 4)).toEqual([{ pass1: 0.5 }, {}, {}, {}]);
+    expect(questions[3]).toMatchObject({ level: 3, grader: "math" });
+  });
+
+  it("reads subject and level of MATH and MATH-500", async () => {
+    const solution = "So $\\boxed{2}$.";
+    const questions = await read([
+      { problem: "a", level: "Level 5", type: "Precalculus", solution, idx: 0 },
+      { problem: "b", level: "Level ?", type: "Geometry", solution },
+      { problem: "c", level: 2, subject: "Algebra", solution, answer: "2", unique_id: "test/1" },
+    ]);
+    const about = questions.map(({ answer, subject, level, other }) => [answer, subject, level, other]);
+    expect(about).toEqual([
+      ["2", "Precalculus", 5, { idx: 0 }],
+      ["2", "Geometry", undefined, {}],
+      ["2", "Algebra", 2, {}],
+    ]);
+  });
+
+  it("reads AIME and AMC as they are published", async () => {
+    const questions = await read([
+      { id: 60, problem: "a", solution: "... 204", answer: "204", url: "u", question: "a" },
+      { ID: "2024-II-4", Problem: "b", Solution: "So \\boxed{33}.", Answer: 33 },
+      { ID: "1983-1", Year: 1983, Question: "c", Answer: "060", Part: "I" },
+      { id: 0, problem: "d", answer: 142.0, url: "u" },
+    ]);
+    expect(questions.map(({ id, question, answer }) => [id, question, answer])).toEqual([
+      ["60", "a", "204"],
+      ["2024-II-4", "b", "33"],
+      ["1983-1", "c", "60"],
+      ["0", "d", "142"],
+    ]);
+  });
+
+  it("reads Parquet", async () => {
+    const path = fileURLToPath(new URL("data-sets/math500.parquet", import.meta.url));
+    const questions = await readQuestions(path, 2049);
+    expect(questions).toHaveLength(2049);
+    expect(questions.at(-1)).toEqual({
+      ...{ id: "test/algebra/2048.json", question: "What is 2048 + 1?", answer: "2049" },
+      ...{ subject: "Algebra", level: 4, grader: "math", other: {} },
+    });
   });
 
   it("keeps the tests of a program as they are", async () => {
@@ -50,6 +91,7 @@ describe("readQuestions", () => {
       { question: "Write h.", tests: "check(h)", answer: "beside the point" },
     ]);
     expect(questions.map(({ answer }) => JSON.parse(answer) as unknown)).toEqual([tests, exchanges, "check(h)"]);
+    expect(questions.map(({ grader }) => grader)).toEqual([undefined, undefined, undefined]);
   });
 
   it("reads the held-out file", async () => {
@@ -63,17 +105,21 @@ describe("readQuestions", () => {
   });
 
   it.each<[string, (object | string)[], RegExp]>([
-    [
-      "no JSON",
-      [{ question: "a", answer: 1 }, "what?"],
-      /questions\.jsonl:2 is not a question: it is not JSON; expected \{"question"/,
-    ],
-    ["no object", ["[1]"], /:1 is not a question: .*; expected/],
+    ["no JSON", [{ question: "a", answer: 1 }, "what?"], /questions\.jsonl:2 is not JSON \(.*\): expected JSON lines/],
+    ["no object", ["[1]"], /, record 1 is not a question: it is no object; expected \{"question"/],
+    ["no object on a line", ["1"], /:1 is not a question: it is no object/],
+    ["no fields", ["{}"], /:1 is not a question: it has only nothing/],
+    ["judged steps", [{ problem: "p", steps: ["a"], label: 0 }], /:1 .*: it is a solution with judged steps/],
+    ["a solution that is none", [{ problem: "p", solution: 1 }], /:1 is not a question: solution:/],
     ["no question", [{ answer: "2" }], /:1 .*neither question nor problem/],
     ["an empty question", [{ question: " ", answer: "2" }], /:1 is not a question: question:/],
-    ["no answer", [{ question: "1+1?" }], /:1 .*no answer, nor a solution with a \\boxed one/],
-    ["a solution that boxes nothing", [{ problem: "1+1?", solution: "It is 2." }], /:1 .*no answer, nor/],
-    ["an empty answer", [{ question: "1+1?", answer: " " }], /:1 .*its answer is empty/],
+    ["no answer", [{ question: "1+1?" }], /:1 is not a question: it has only question; expected/],
+    [
+      "a solution that boxes nothing",
+      [{ problem: "1+1?", solution: "It is 2." }],
+      /:1 .*solution: it states no answer/,
+    ],
+    ["an empty answer", [{ question: "1+1?", answer: " " }], /:1 .*answer: it is empty/],
     ["an answer that is a list", [{ question: "1+1?", answer: ["2"] }], /:1 .*answer:/],
     [
       "a question twice",
@@ -100,7 +146,7 @@ describe("readQuestions", () => {
   });
 
   it("refuses a file that is not there", async () => {
-    await expect(readQuestions(join(folder, "none"))).rejects.toThrow(/cannot read the questions in .*none/);
+    await expect(readQuestions(join(folder, "none"))).rejects.toThrow(/cannot read .*none/);
   });
 
   it("has one digest for a list", async () => {
