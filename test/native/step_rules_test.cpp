@@ -1,5 +1,9 @@
 // Checks where steps end, by every rule: text by text, and whole searches against branches that are written alone, with
 // drafts, coalescing and scores.
+#if defined(__GNUC__) && !defined(__clang__)
+// GCC takes a part of std::regex for uninitialised where sanitizers are on.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <random>
 
 #include "naive.h"
@@ -185,9 +189,9 @@ TEST(every_rule_ends_steps_where_each_branch_alone_would) {
         coalesced += ledger.coalesced_tokens;
         kept += ledger.speculated_kept;
     }
-    CHECK(coalesced > 500);
-    CHECK(kept > 500);
-    CHECK(most_steps > 8);
+    CHECK(coalesced > harness::rounds(240));
+    CHECK(kept > harness::rounds(240));
+    CHECK(most_steps > 4);
 }
 
 // Operations are never more than they may be, also where some end a step and others go on.
