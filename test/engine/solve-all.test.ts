@@ -6,7 +6,7 @@ import { Engine, type Answer, type Budget, type Policy, type SolveAllOptions } f
 import type { EngineCore } from "../../lib/engine/engine-core.js";
 import { defaultPolicy } from "../../lib/scheduler/default-policy.js";
 import { solveAll } from "../../lib/scheduler/solve-all.js";
-import { loadFake } from "../support/fake-engine.js";
+import { abortAfter, loadFake } from "../support/fake-engine.js";
 
 const TOKEN = 2 * 1000;
 const questions = Array.from({ length: 12 }, (_, i) => `${i}+2?`);
@@ -195,11 +195,9 @@ test("no questions have no answers", async () => {
 
 test("questions are given up together when one fails or the caller cancels", async () => {
   const engine = await load();
-  const controller = new AbortController();
   const all = engine.solveAll(questions, {
-    ...{ budget: { generations: 600, tokens: 100_000 }, seed: 1, signal: controller.signal },
+    ...{ budget: { generations: 600, tokens: 100_000 }, seed: 1, signal: abortAfter(engine, 3) },
   });
-  setTimeout(() => controller.abort(), 5);
   await expect(all).rejects.toMatchObject({ code: "CANCELLED" });
   await expect(engine.solveAll(["1+2?", " "], { budget: { tokens: 800 } })).rejects.toMatchObject({
     code: "EMPTY_PROMPT",

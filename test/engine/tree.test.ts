@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { EngineCore } from "../../lib/engine/engine-core.js";
-import { loadFake, treeOptions } from "../support/fake-engine.js";
+import { abortAfter, loadFake, treeOptions } from "../support/fake-engine.js";
 
 let engine: EngineCore;
 beforeEach(async () => void (engine = await loadFake()));
@@ -158,12 +158,10 @@ describe("errors belong to one operation", () => {
 
 describe("cancellation", () => {
   test("an aborted signal rejects what is under way and frees everything", async () => {
-    const slow = await loadFake({ decodeMicroseconds: 2000 });
+    const slow = await loadFake({ decodeMicroseconds: 5000 });
     for (let i = 0; i < 20; i++) {
-      const controller = new AbortController();
-      const tree = await slow.openTree(treeOptions({ signal: controller.signal }));
+      const tree = await slow.openTree(treeOptions({ signal: abortAfter(slow, 1 + i) }));
       const extending = tree.extend(tree.fork(tree.root, 8), { steps: Infinity, score: true });
-      setTimeout(() => controller.abort(), i);
       await expect(extending).rejects.toMatchObject({ code: "CANCELLED" });
       await tree.close();
       expect(slow.stats()).toMatchObject(nothing);

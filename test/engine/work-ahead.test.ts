@@ -7,7 +7,7 @@ import { EngineCore } from "../../lib/engine/engine-core.js";
 import { beamSearch, dvts, type Strategy } from "../../lib/strategies/index.js";
 import { answerExtractor } from "../../lib/verifiers/answer.js";
 import { embeddedModels } from "../support/models.js";
-import { loadFake, treeOptions } from "../support/fake-engine.js";
+import { abortAfter, loadFake, treeOptions } from "../support/fake-engine.js";
 
 let engine: EngineCore;
 afterEach(() => engine.close());
@@ -65,10 +65,8 @@ test("nothing is begun where there is a budget of tokens or flops", async () => 
 });
 
 test("a search that is cancelled while it works ahead leaves nothing behind", async () => {
-  engine = await loadFake({ decodeMicroseconds: 300 });
-  const cancel = new AbortController();
-  const tree = await engine.openTree(treeOptions({ signal: cancel.signal }));
-  setTimeout(() => cancel.abort(), 8);
+  engine = await loadFake({ decodeMicroseconds: 50_000 });
+  const tree = await engine.openTree(treeOptions({ signal: abortAfter(engine, 6) }));
   const beams = tree.extend(tree.fork(tree.root, 32), { ahead: 4, score: true });
   await expect(beams).rejects.toMatchObject({ code: "CANCELLED" });
   await tree.close();

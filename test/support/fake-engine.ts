@@ -35,3 +35,15 @@ export function treeOptions(options: Partial<TreeOptions> = {}): TreeOptions {
     ...options,
   };
 }
+
+/** Aborts when the engine has done `decodes` more: a search is interrupted where a test means it, however busy the machine. */
+export function abortAfter(engine: Pick<EngineCore, "stats">, decodes: number): AbortSignal {
+  const controller = new AbortController();
+  const until = engine.stats().decodes + decodes;
+  const watch = () => {
+    if (engine.stats().decodes >= until) controller.abort();
+    else setImmediate(watch);
+  };
+  watch();
+  return controller.signal;
+}
