@@ -1,6 +1,7 @@
 #include "engine_object.h"
 
 #include "codec.h"
+#include "promise_worker.h"
 
 namespace thinktree {
 
@@ -20,16 +21,13 @@ Napi::Object encode_model(Napi::Env env, const ModelInfo & info) {
     return out;
 }
 
-class CloseWorker : public Napi::AsyncWorker {
+class CloseWorker : public PromiseWorker {
 public:
-    CloseWorker(Napi::Env env, std::function<void()> end)
-        : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), end_(std::move(end)) {}
-    Napi::Promise promise() const { return deferred_.Promise(); }
+    CloseWorker(Napi::Env env, std::function<void()> end) : PromiseWorker(env), end_(std::move(end)) {}
     void Execute() override { end_(); }
-    void OnOK() override { deferred_.Resolve(Env().Undefined()); }
+    Napi::Value result() override { return Env().Undefined(); }
 
 private:
-    Napi::Promise::Deferred deferred_;
     std::function<void()> end_;
 };
 
@@ -116,10 +114,7 @@ Napi::Value EngineObject::stats(const Napi::CallbackInfo & info) {
 
 Napi::Value EngineObject::close(const Napi::CallbackInfo & info) {
     closed_ = true;
-    auto * worker = new CloseWorker(info.Env(), [running = running_] { running->end(); });
-    const Napi::Promise promise = worker->promise();
-    worker->Queue();
-    return promise;
+    return PromiseWorker::run<CloseWorker>(info.Env(), [running = running_] { running->end(); });
 }
 
 void EngineObject::ref(const Napi::CallbackInfo & info) {

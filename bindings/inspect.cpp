@@ -5,6 +5,7 @@
 
 #include "backend/llama/inspection.h"
 #include "base/error.h"
+#include "promise_worker.h"
 
 namespace thinktree {
 
@@ -108,11 +109,10 @@ Napi::Object encode(Napi::Env env, const Inspection & found) {
     return out;
 }
 
-class InspectWorker : public Napi::AsyncWorker {
+class InspectWorker : public PromiseWorker {
 public:
     InspectWorker(Napi::Env env, std::string path, int32_t cells)
-        : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), path_(std::move(path)), cells_(cells) {}
-    Napi::Promise promise() const { return deferred_.Promise(); }
+        : PromiseWorker(env), path_(std::move(path)), cells_(cells) {}
 
     void Execute() override {
         try {
@@ -122,14 +122,13 @@ public:
             SetError(error.what());
         }
     }
-    void OnOK() override { deferred_.Resolve(encode(Env(), *found_)); }
+    Napi::Value result() override { return encode(Env(), *found_); }
     void OnError(const Napi::Error & error) override {
         error.Value()["code"] = error_code_name(code_);
-        deferred_.Reject(error.Value());
+        PromiseWorker::OnError(error);
     }
 
 private:
-    Napi::Promise::Deferred deferred_;
     std::string path_;
     int32_t cells_;
     std::optional<Inspection> found_;
@@ -143,11 +142,8 @@ Napi::Value inspect(const Napi::CallbackInfo & info) {
     if (info.Length() != 2 || !info[0].IsString() || !info[1].IsNumber()) {
         throw Napi::TypeError::New(env, "thinktree: expected (path, cells)");
     }
-    auto * worker =
-        new InspectWorker(env, info[0].As<Napi::String>().Utf8Value(), info[1].As<Napi::Number>().Int32Value());
-    const Napi::Promise promise = worker->promise();
-    worker->Queue();
-    return promise;
+    return PromiseWorker::run<InspectWorker>(env, info[0].As<Napi::String>().Utf8Value(),
+                                             info[1].As<Napi::Number>().Int32Value());
 }
 
 }  // namespace thinktree

@@ -1,21 +1,12 @@
 #include "load.h"
 
 #include "base/error.h"
+#include "fields.h"
 #include "scheduler/kv_memory.h"
 
 namespace thinktree {
 
 namespace {
-
-int32_t integer(const Napi::Object & object, const char * name, int32_t otherwise) {
-    const Napi::Value value = object.Get(name);
-    return value.IsNumber() ? value.As<Napi::Number>().Int32Value() : otherwise;
-}
-
-std::string text(const Napi::Object & object, const char * name) {
-    const Napi::Value value = object.Get(name);
-    return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
-}
 
 ModelOptions read_model(const Napi::Object & object) {
     ModelOptions model;

@@ -6,16 +6,15 @@
 
 #include "backend/llama/gguf_file.h"
 #include "base/error.h"
+#include "promise_worker.h"
 
 namespace thinktree {
 
 namespace {
 
-class MetadataWorker : public Napi::AsyncWorker {
+class MetadataWorker : public PromiseWorker {
 public:
-    MetadataWorker(Napi::Env env, std::string path)
-        : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), path_(std::move(path)) {}
-    Napi::Promise promise() const { return deferred_.Promise(); }
+    MetadataWorker(Napi::Env env, std::string path) : PromiseWorker(env), path_(std::move(path)) {}
 
     void Execute() override {
         try {
@@ -31,7 +30,7 @@ public:
             // No model: whoever loads it is told why.
         }
     }
-    void OnOK() override {
+    Napi::Value result() override {
         Napi::Array out = Napi::Array::New(Env(), texts_.size());
         for (uint32_t i = 0; i < texts_.size(); ++i) {
             Napi::Array pair = Napi::Array::New(Env(), 2);
@@ -39,12 +38,10 @@ public:
             pair[1u] = Napi::String::New(Env(), texts_[i].second);
             out[i] = pair;
         }
-        deferred_.Resolve(out);
+        return out;
     }
-    void OnError(const Napi::Error & error) override { deferred_.Reject(error.Value()); }
 
 private:
-    Napi::Promise::Deferred deferred_;
     std::string path_;
     std::vector<std::pair<std::string, std::string>> texts_;
 };
@@ -52,10 +49,7 @@ private:
 }  // namespace
 
 Napi::Value read_metadata(const Napi::CallbackInfo & info) {
-    auto * worker = new MetadataWorker(info.Env(), info[0].As<Napi::String>().Utf8Value());
-    const Napi::Promise promise = worker->promise();
-    worker->Queue();
-    return promise;
+    return PromiseWorker::run<MetadataWorker>(info.Env(), info[0].As<Napi::String>().Utf8Value());
 }
 
 }  // namespace thinktree

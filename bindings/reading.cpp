@@ -2,15 +2,11 @@
 
 #include "backend/llama/head_file.h"
 #include "base/error.h"
+#include "fields.h"
 
 namespace thinktree {
 
 namespace {
-
-std::string text(const Napi::Object & object, const char * name) {
-    const Napi::Value value = object.Get(name);
-    return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
-}
 
 Reading::Frame frame(const Napi::Object & object, const char * name) {
     const Napi::Value value = object.Get(name);

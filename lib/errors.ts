@@ -63,6 +63,15 @@ interface Issue {
   readonly message: string;
 }
 
+/** As `parseOptions`, of something that has a name of its own: `what` goes before the line. @throws {ThinkTreeError} INVALID_OPTION */
+export function parseNamed<T>(schema: Schema<T>, value: unknown, what: string): T {
+  try {
+    return parseOptions(schema, value);
+  } catch (cause) {
+    throw new ThinkTreeError("INVALID_OPTION", `${what}: ${(cause as Error).message}`, { cause });
+  }
+}
+
 /** Checks options against a schema. @throws {ThinkTreeError} INVALID_OPTION: one line that names every bad option. */
 export function parseOptions<T>(schema: Schema<T>, options: unknown): T {
   const result = schema.safeParse(options);

@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 
-import { parseOptions, ThinkTreeError } from "../errors.js";
+import { parseNamed } from "../errors.js";
 import { stepRuleSchema } from "./step-rule.js";
 
 const text = z.string();
@@ -63,10 +63,5 @@ export const completion: CheckedGeneratorRecipe = {
 
 /** @throws {ThinkTreeError} INVALID_OPTION: what is wrong with it, and where it comes from */
 export function checkGeneratorRecipe(recipe: unknown, from: string): CheckedGeneratorRecipe {
-  try {
-    return parseOptions(recipeSchema, recipe);
-  } catch (cause) {
-    const why = (cause as Error).message;
-    throw new ThinkTreeError("INVALID_OPTION", `${from} is no generator's recipe: ${why}`, { cause });
-  }
+  return parseNamed(recipeSchema, recipe, `${from} is no generator's recipe`);
 }

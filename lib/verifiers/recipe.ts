@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 
-import { parseOptions, ThinkTreeError } from "../errors.js";
+import { parseNamed } from "../errors.js";
 import { aggregations } from "./aggregation.js";
 
 const text = z.string();
@@ -89,13 +89,7 @@ export const likelihood: CheckedRecipe = {
 
 /** @throws {ThinkTreeError} INVALID_OPTION: what is wrong with it, and where it comes from */
 export function checkRecipe(recipe: unknown, from: string): CheckedRecipe {
-  try {
-    return parseOptions(recipeSchema, recipe);
-  } catch (cause) {
-    throw new ThinkTreeError("INVALID_OPTION", `${from} is no verifier's recipe: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
+  return parseNamed(recipeSchema, recipe, `${from} is no verifier's recipe`);
 }
 
 /** What stands around a step. */

@@ -33,7 +33,7 @@ Verifier::Verifier(std::unique_ptr<Lane> lane, Reading reading, const Model & ge
     : lane_(std::move(lane)),
       reading_(std::move(reading)),
       generator_(generator),
-      same_vocabulary_(same_vocabulary(*lane_->model, generator)),
+      own_tokens_(reading_.words == Reading::Words::own && same_vocabulary(*lane_->model, generator)),
       split_off_(reading_.before_last ? 1 : static_cast<int>(reading_.replaceable())),
       probe_(lane_->model->tokenize(template_text(reading_.probe), false)) {}
 
@@ -84,7 +84,7 @@ void Verifier::begin_context(Step & context) {
 
 Continuation Verifier::tokens_of(const Step & step) const {
     const Reading::Frame & frame = is_first(step) ? reading_.first : reading_.next;
-    if (reading_.words != Reading::Words::own || !same_vocabulary_) {
+    if (!own_tokens_) {
         const TokenForest & forest = lane_->forest;
         const NodeId end = above(step).verifier_node.id();
         uint32_t replaceable = 0;
@@ -208,7 +208,7 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
 
 int64_t Verifier::tokens_to_score(const std::string & text, uint32_t tokens) const {
     const auto all = [&](const Reading::Frame & frame) {
-        if (reading_.words != Reading::Words::own || !same_vocabulary_) {
+        if (!own_tokens_) {
             return reading_.tokens(*lane_->model, text, frame, {}, 0).tokens.size();
         }
         return tokens + lane_->model->tokenize(template_text(frame.after), false).size();

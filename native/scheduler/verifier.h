@@ -91,8 +91,8 @@ private:
     std::unique_ptr<Lane> lane_;
     const Reading reading_;
     const Model & generator_;
-    const bool same_vocabulary_;
-    const int split_off_;  // tokens at a step's end that are nodes of their own
+    const bool own_tokens_;  // steps are the generator's tokens, which mean the same here
+    const int split_off_;    // tokens at a step's end that are nodes of their own
     const std::vector<Token> probe_;
     std::vector<std::unique_ptr<Job>> jobs_;
     std::unordered_map<NodeId, Job *> by_node_;

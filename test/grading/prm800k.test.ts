@@ -2,32 +2,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { meansByPaper } from "../../lib/grading/prm800k.js";
+import { meanOthers, meanTheSame } from "./both-modes.js";
 
 describe("meansByPaper", () => {
   it.each([
-    ["\\frac12", "\\frac{1}{2}"],
-    ["\\frac{900}7", "\\frac{900}{7}"],
+    ...meanTheSame,
     ["\\frac1{72}", "\\dfrac{1}{72}"],
     ["0.5", "\\frac{1}{2}"],
     ["1/2", "\\frac{1}{2}"],
-    [".4", "0.4"],
     ["\\sqrt3", "\\sqrt{3}"],
-    ["\\sqrt8", "2\\sqrt2"],
-    ["10,\\!080", "10080"],
-    ["10,080", "10080"],
-    ["\\$32,\\!348", "32348"],
-    ["864 \\mbox{ inches}^2", "864"],
     ["12 inches", "12"],
-    ["90^\\circ", "90"],
     ["28\\%", "28"],
     ["2\\frac34", "11/4"],
-    ["7 3/4", "31/4"],
-    ["\\text{Evelyn}", "evelyn"],
     ["3 \\text{ feet}", "3"],
     ["5.0", "5"],
     ["2 million", "2*10^6"],
-    ["x=5", "5"],
-    ["(3,\\frac\\pi2)", "\\left( 3, \\frac{\\pi}{2} \\right)"],
     ["(3, \\pi/2)", "(3,\\frac{\\pi}{2})"],
     ["[-2, 7]", "[-2,7]"],
     ["3 or 5", "3, 5"],
@@ -38,15 +27,7 @@ describe("meansByPaper", () => {
   });
 
   it.each([
-    ["(1,2)", "(2,1)"],
-    ["[0,1)", "(0,1)"],
-    ["[0,9)", "(0,9)"],
-    ["2x+z=1", "1"],
-    ["x+2n+1", "x+1"],
-    ["\\frac{1+\\sqrt5}{2}", "2"],
-    ["(1,234)", "1234"],
-    ["43", "42"],
-    ["", "0"],
+    ...meanOthers,
     // Not what they mean, but how PRM800K has it:
     ["2/4", "\\frac{1}{2}"],
     ["\\frac{2}{4}", "\\frac{1}{2}"],
