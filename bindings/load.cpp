@@ -33,12 +33,12 @@ std::shared_ptr<const Model> make_model(const ModelOptions & options) {
     return options.file ? load_llama_model(*options.file) : make_fake_model(options.fake);
 }
 
-ModelInfo describe(const Lane & lane) {
+ModelInfo describe(const Lane & lane, int32_t cells) {
     ModelInfo info;
     info.parameters = static_cast<int64_t>(lane.model->n_params());
     info.vocabulary = lane.model->n_vocab();
     info.positions = lane.context->limits().positions;
-    info.kv_cells = lane.context->limits().cells;
+    info.kv_cells = lane.context->limits().forks_at_ends ? cells : lane.context->limits().cells;
     info.width = lane.model->width();
     for (const char * key : {"prompt_template", "step_delimiter", "answer_prefix", "role", "verifier.aggregation",
                              "verifier.sees_attempts", "reviser.attempt_separator", "reviser.max_attempts"}) {
@@ -109,17 +109,17 @@ Lanes load(const EngineOptions & options, const std::function<bool()> & should_a
     };
     Lanes lanes;
     lanes.generator = next_lane();
-    info.generator = describe(*lanes.generator);
+    info.generator = describe(*lanes.generator, cells[0]);
     if (options.verifier) {
         lanes.reading = make_reading(options.reading, *models[next]);
         lanes.verifier = next_lane(lanes.reading.kind == Reading::Kind::head);
-        info.verifier = describe(*lanes.verifier);
+        info.verifier = describe(*lanes.verifier, cells[1]);
         info.verifier->reading = reading_name(lanes.reading.kind);
     }
     if (options.draft) {
         lanes.draft = next_lane();
         lanes.drafting = options.drafting;
-        info.draft = describe(*lanes.draft);
+        info.draft = describe(*lanes.draft, cells.back());
     }
     return lanes;
 }

@@ -110,10 +110,13 @@ export interface EngineOptions {
   /**
    * A smaller GGUF file of the generator's own vocabulary, which guesses what the generator will draw while few texts are
    * written, so that a decode may give several tokens. Texts and scores are the same with it and without. A search with a
-   * budget of floating-point operations does not use it. Default: none.
+   * budget of floating-point operations does not use it. A recurrent model can be neither of the two. Default: none.
    */
   readonly draft?: z.infer<typeof draft> | undefined;
-  /** KV cells of each model's cache, 64 to 1,048,576; default 16384. More searches fit; attention pays for those in use. */
+  /**
+   * KV cells of each model's cache, 64 to 1,048,576; default 16384. More searches fit; attention pays for those in use. A
+   * recurrent model has a state for every 256 of them, at least one and at most 256.
+   */
   readonly kvCells?: number;
   /**
    * Memory of all models' caches together instead, in MiB, 1 to 1,048,576: cells in proportion to sqrt(parameters / bytes a

@@ -43,6 +43,10 @@ struct ContextLimits {
     // Branches of one decode at most; more go in equal shares. llama.cpp as it comes takes another way from 64 rows on
     // than at 63: docs/decisions/0003.
     int32_t tree_rows;
+    // A sequence's memory is a state, which has read all its tokens and cannot go back: what seq_copy's `from` has read
+    // is exactly the tokens before `end`, and seq_remove takes all of a sequence. After a decode that was not ok
+    // nothing is sound but an empty sequence.
+    bool forks_at_ends = false;
     bool tree_attention = false;  // each row is computed against its own path alone: native/kernels
 };
 
@@ -88,7 +92,7 @@ public:
     // The final hidden state, after the output norm, of the `index`-th row of the last decode_hidden: `width` floats,
     // valid until the next decode of either kind.
     virtual const float * hidden(int32_t index) = 0;
-    // Tags the cells of `from` in [begin, end) with `to` as well: a fork, no copy.
+    // Tags the cells of `from` in [begin, end) with `to` as well: a fork, no copy; but of a state, if there is one.
     virtual void seq_copy(SeqId from, SeqId to, Pos begin, Pos end) = 0;
     // Untags the cells of `seq` from `begin` on; a cell without a tag is free.
     virtual void seq_remove(SeqId seq, Pos begin) = 0;

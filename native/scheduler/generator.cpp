@@ -10,7 +10,14 @@
 namespace thinktree {
 
 Generator::Generator(std::unique_ptr<Lane> lane, std::unique_ptr<Drafter> drafter, Events events)
-    : lane_(std::move(lane)), drafter_(std::move(drafter)), events_(std::move(events)), ahead_(*lane_) {}
+    : lane_(std::move(lane)), drafter_(std::move(drafter)), events_(std::move(events)), ahead_(*lane_) {
+    if (drafter_ && (lane_->forest.forks_at_ends() || drafter_->lane().forest.forks_at_ends())) {
+        throw Error(
+            ErrorCode::invalid_option,
+            "a recurrent or hybrid model cannot take a wrong guess back, and can neither draft nor be drafted for: "
+            "leave draft out");
+    }
+}
 
 std::shared_ptr<Step> Generator::open(Search & search, const Text & prompt) {
     std::vector<Token> tokens = lane_->model->tokenize(prompt, true);
@@ -77,9 +84,15 @@ void Generator::write(Branch & branch, const std::string & text) {
     stand(branch, std::move(step));
 }
 
+void Generator::arrive(Step & step) {
+    ++step.cursors;
+    step.node->forks = true;
+}
+
 // Logits are kept for cursors alone; the last one to leave takes them with it.
 void Generator::leave(Step & step) {
     if (--step.cursors > 0) return;
+    step.node->forks = false;
     step.node->kept_row = {};
     step.node->want_last = false;
 }
@@ -87,14 +100,14 @@ void Generator::leave(Step & step) {
 // A branch that began to write below `step` is a cursor on it again.
 void Generator::stop_writing(Step & step) {
     --step.writing;
-    ++step.cursors;
+    arrive(step);
 }
 
 void Generator::stand(Branch & branch, std::shared_ptr<Step> step) {
     if (!step) ahead_.drop(branch);
     if (branch.step) leave(*branch.step->place);
     branch.step = std::move(step);
-    if (branch.step) ++branch.step->place->cursors;
+    if (branch.step) arrive(*branch.step->place);
 }
 
 void Generator::extend(Branch & branch, const Extend & command) {

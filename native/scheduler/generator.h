@@ -23,7 +23,7 @@ public:
         std::function<int64_t(const std::string &, uint32_t)> tokens_to_score;
     };
 
-    // `drafter`: null for none.
+    // `drafter`: null for none. Throws Error (invalid_option) where one of the two models cannot take a guess back.
     Generator(std::unique_ptr<Lane> lane, std::unique_ptr<Drafter> drafter, Events events);
 
     // The empty solution of a new search. Throws Error (empty_prompt, context_exceeded).
@@ -54,6 +54,7 @@ public:
     const Drafter * drafter() const { return drafter_.get(); }
 
 private:
+    static void arrive(Step & step);
     static void leave(Step & step);
     static void stop_writing(Step & step);
     void plan();

@@ -59,9 +59,7 @@ void Lane::adopt(NodeId node, NodeId draft) {
 
 uint32_t Lane::owed(NodeId id) const {
     uint32_t tokens = 0;
-    for (; id != no_node && forest[id].computed < forest[id].size(); id = forest[id].parent) {
-        tokens += forest[id].size() - forest[id].computed;
-    }
+    for (; id != no_node; id = forest.owing_above(id)) tokens += forest[id].size() - forest[id].computed;
     return tokens;
 }
 
@@ -70,7 +68,7 @@ uint32_t Lane::owed_beyond_batch(NodeId id, uint32_t upto) const {
     while (id != no_node && forest[id].computed < upto) {
         if (forest[id].planned) break;  // it and what it owes above are in the batch, or wait for the next
         tokens += upto - forest[id].computed;
-        id = forest[id].parent;
+        id = forest.owing_above(id);
         if (id != no_node) upto = forest[id].size();
     }
     return tokens;

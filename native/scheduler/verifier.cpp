@@ -144,6 +144,7 @@ void Verifier::begin(const std::shared_ptr<Step> & step) {
     job->age = lane_->next_age();
     if (!probe_.empty()) {
         job->read = NodeRef(forest, forest.add_child(step->verifier_node.id(), probe_));
+        step->verifier_node->forks = true;  // the probe is forgotten
     } else if (reading_.before_last && step->verifier_node->parent != above(*step).verifier_node.id()) {
         job->read = NodeRef::another(forest, step->verifier_node->parent);
     }
@@ -175,7 +176,7 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
             search.account->committed.verifier += upto - std::min(upto, node->second);
             node->second = std::max(node->second, upto);
             if (!first_time) return;
-            id = forest[id].parent;
+            id = forest.owing_above(id);
             if (id != no_node) upto = forest[id].size();
         }
     };
@@ -185,7 +186,7 @@ void Verifier::commit(const std::function<void(const ToScore &)> & each_to_score
         add_node(search, target_of(*job), target_upto(*job));
         // A likelihood's first token is read after the parent, which may lack its last token only.
         const NodeRef & parent = above(*job->step).verifier_node;
-        if (job->before_unread) add_node(search, parent.id(), parent->size());
+        if (job->before_unread && parent->kept_row.empty()) add_node(search, parent.id(), parent->size());
     }
     std::unordered_set<const Step *> steps;
     each_to_score([&](const Step & step, const std::string & text, uint32_t tokens) {
@@ -255,6 +256,7 @@ void Verifier::plan(uint32_t owed, const Job * alone) {
         job->planned = false;
         if (job->done || (alone != nullptr && job.get() != alone)) continue;
         const NodeId parent = above(*job->step).verifier_node.id();
+        forest[parent].forks = more_below(above(*job->step), 1);
         if (job->before_unread && forest[parent].kept_row.empty()) {
             forest[parent].want_last = true;
             // Computed, but nobody kept the logits: the path is computed again.
@@ -386,13 +388,13 @@ void Verifier::read(Job & job, uint32_t token, float value) {
 }
 
 void Verifier::keep_if_wanted(Step & step) {
-    if (wanted(step)) lane_->keep_row(step.verifier_node.id());
+    if (more_below(step, 0)) lane_->keep_row(step.verifier_node.id());
 }
 
-// Whether steps below this one may still come to be scored.
-bool Verifier::wanted(const Step & step) {
+// Whether more steps below this one than so many may still come to be scored.
+bool Verifier::more_below(const Step & step, int32_t than) {
     const bool root_of_many = !step.parent && step.search->conditioned;
-    return step.cursors > 0 || step.writing > 0 || step.unscored_children > 0 || root_of_many;
+    return step.cursors > 0 || step.writing > 0 || step.unscored_children > than || root_of_many;
 }
 
 void Verifier::finish(Job & job, double score) {
@@ -401,7 +403,7 @@ void Verifier::finish(Job & job, double score) {
     Step & step = *job.step;
     step.score = score;
     --step.parent->unscored_children;
-    if (!wanted(above(step))) above(step).verifier_node->kept_row = {};
+    if (!more_below(above(step), 0)) above(step).verifier_node->kept_row = {};
     end(job, ErrorCode::none);
 }
 

@@ -86,7 +86,7 @@ private:
     void finish(Job & job, double score);
     // The job is over, with this error or with none.
     void end(Job & job, ErrorCode error);
-    static bool wanted(const Step & step);
+    static bool more_below(const Step & step, int32_t than);
 
     std::unique_ptr<Lane> lane_;
     const Reading reading_;

@@ -7,7 +7,9 @@
 namespace thinktree {
 
 TokenForest::TokenForest(Context & context)
-    : context_(context), leases_(static_cast<size_t>(context.limits().sequences)) {
+    : context_(context),
+      at_ends_(context.limits().forks_at_ends),
+      leases_(static_cast<size_t>(context.limits().sequences)) {
     for (SeqId seq = context.limits().sequences; seq-- > 0;) free_seqs_.push_back(seq);
 }
 
@@ -42,6 +44,7 @@ Node TokenForest::below(NodeId parent, std::vector<Token> tokens) {
     node.tokens = std::move(tokens);
     node.usage = nodes_[parent].usage;
     ++nodes_[parent].refs;
+    nodes_[parent].stateless += at_ends_;
     return node;
 }
 
@@ -95,6 +98,7 @@ void TokenForest::release(NodeId id) {
 void TokenForest::destroy(NodeId id) {
     vacate(id);
     Node & node = nodes_[id];
+    if (at_ends_ && node.parent != no_node) --nodes_[node.parent].stateless;
     if (!node.draft) node.usage->live -= static_cast<int64_t>(node.tokens.size());
     node = Node{};
     free_nodes_.push_back(id);
@@ -115,13 +119,23 @@ std::vector<Token> TokenForest::path(NodeId above, NodeId node) const {
 
 // `seq` covers `from` and its ancestors, down from but not including `above`.
 void TokenForest::cover(NodeId from, NodeId above, SeqId seq) {
-    for (NodeId id = from; id != above; id = nodes_[id].parent) nodes_[id].leases.insert(seq);
+    for (NodeId id = from; id != above; id = nodes_[id].parent) {
+        const NodeId parent = nodes_[id].parent;
+        if (at_ends_ && parent != no_node && nodes_[id].leases.empty()) --nodes_[parent].stateless;
+        nodes_[id].leases.insert(seq);
+    }
 }
 
 void TokenForest::uncover(NodeId from, NodeId above, SeqId seq) {
     for (NodeId id = from; id != above; id = nodes_[id].parent) {
         nodes_[id].leases.erase(seq);
-        if (nodes_[id].leases.empty()) drop_cells(nodes_[id]);
+        if (!nodes_[id].leases.empty()) continue;
+        const NodeId parent = nodes_[id].parent;
+        if (!at_ends_) {
+            drop_cells(nodes_[id]);
+        } else if (parent != no_node) {
+            ++nodes_[parent].stateless;
+        }
     }
 }
 
@@ -142,7 +156,7 @@ void TokenForest::vacate(NodeId id) {
     const SeqId seq = nodes_[id].lease;
     if (seq == no_seq) return;
     const NodeId parent = nodes_[id].parent;
-    if (parent != no_node && nodes_[parent].leases.is_only(seq)) {
+    if (!at_ends_ && parent != no_node && nodes_[parent].leases.is_only(seq)) {
         retreat(seq, parent);
     } else {
         park(seq);
@@ -168,6 +182,7 @@ void TokenForest::retreat(SeqId seq, NodeId to) {
 void TokenForest::park(SeqId seq) {
     Lease & lease = leases_[static_cast<size_t>(seq)];
     nodes_[lease.node].lease = no_seq;
+    if (at_ends_) nodes_[lease.node].computed = 0;
     uncover(lease.node, no_node, seq);
     context_.seq_remove(seq, 0);
     lease = Lease{};
@@ -181,11 +196,23 @@ void TokenForest::settle(NodeId id) {
 }
 
 bool TokenForest::park_below(NodeId id) {
+    if (at_ends_) {
+        const SeqId seq = nodes_[id].lease;
+        if (nodes_[id].planned || (seq != no_seq && leases_[static_cast<size_t>(seq)].planned)) return false;
+        if (seq != no_seq) park(seq);
+        return true;
+    }
     for (SeqId seq = 0; seq < static_cast<SeqId>(leases_.size()); ++seq) {
         if (leases_[static_cast<size_t>(seq)].planned && nodes_[id].leases.contains(seq)) return false;
     }
     while (!nodes_[id].leases.empty()) park(nodes_[id].leases.any());
     return true;
+}
+
+bool TokenForest::goes_before(const Lease & a, const Lease & b) const {
+    if (a.claim != b.claim) return a.claim > b.claim;
+    if (at_ends_ && is_forked(a.node, no_node) != is_forked(b.node, no_node)) return is_forked(b.node, no_node);
+    return a.last_used < b.last_used;
 }
 
 // The lease to take from: a spare one, else the longest idle one, else the youngest claim if it is younger than `age`.
@@ -195,19 +222,15 @@ SeqId TokenForest::victim(uint64_t age, NodeId node) const {
     for (SeqId seq = 0; seq < static_cast<SeqId>(leases_.size()); ++seq) {
         const Lease & lease = leases_[static_cast<size_t>(seq)];
         if (lease.node == no_node || lease.planned || lease.claim <= age) continue;
-        if (is_ancestor(lease.node, node)) continue;
-        if (best == no_seq) {
-            best = seq;
-            continue;
-        }
-        const Lease & other = leases_[static_cast<size_t>(best)];
-        if (lease.claim != other.claim ? lease.claim > other.claim : lease.last_used < other.last_used) best = seq;
+        if (at_ends_ ? keeps_victim(lease, node) : is_ancestor(lease.node, node)) continue;
+        if (best == no_seq || goes_before(lease, leases_[static_cast<size_t>(best)])) best = seq;
     }
     return best;
 }
 
 // Frees what `seq` alone holds, but never a cell on the path of `node`: that would have to be computed again at once.
 void TokenForest::evict(SeqId seq, NodeId node) {
+    if (at_ends_) return park(seq);
     NodeId shared = node;
     while (shared != no_node && !nodes_[shared].leases.contains(seq)) shared = nodes_[shared].parent;
     if (shared != no_node && nodes_[shared].leases.is_only(seq)) {
@@ -228,7 +251,8 @@ bool TokenForest::make_way(NodeId node, uint64_t age) {
 }
 
 // Gives `id`, whose parent is computed or computed earlier in this batch, a lease of its own.
-bool TokenForest::acquire(NodeId id, uint64_t age) {
+bool TokenForest::acquire(NodeId id, uint64_t age, const Batch & batch) {
+    if (at_ends_) return acquire_state(id, age, batch);
     const NodeId parent = nodes_[id].parent;
     SeqId seq = parent == no_node ? no_seq : nodes_[parent].lease;
     // The parent is complete and needs no lease of its own: the first child goes on with it. But what is spare may go
@@ -241,7 +265,7 @@ bool TokenForest::acquire(NodeId id, uint64_t age) {
         if (free_seqs_.empty()) {
             if (!make_way(id, age)) return false;
             // An eviction that stopped at our parent hands us its lease.
-            if (free_seqs_.empty()) return acquire(id, age);
+            if (free_seqs_.empty()) return acquire(id, age, batch);
         }
         seq = free_seqs_.back();
         free_seqs_.pop_back();
@@ -276,24 +300,29 @@ uint32_t TokenForest::room(const Batch & batch) const {
     return static_cast<uint32_t>(std::max<int64_t>(0, std::min({free_cells(batch), rows, outputs})));
 }
 
+NodeId TokenForest::owing_above(NodeId id) const {
+    const NodeId parent = nodes_[id].parent;
+    // What is begun goes on from where it stands.
+    if (parent == no_node || nodes_[id].computed > 0) return no_node;
+    return nodes_[parent].computed < nodes_[parent].size() ? parent : no_node;
+}
+
 Planned TokenForest::plan(NodeId target, uint32_t upto, uint64_t age, Batch & batch) {
     std::vector<NodeId> owing;
     if (nodes_[target].computed < upto) owing.push_back(target);
-    for (NodeId id = nodes_[target].parent; id != no_node && nodes_[id].computed < nodes_[id].size();
-         id = nodes_[id].parent) {
-        owing.push_back(id);
-    }
+    for (NodeId id = owing_above(target); id != no_node; id = owing_above(id)) owing.push_back(id);
     if (owing.empty()) return Planned::nothing_owed;
+    // One that another operation computes in this batch has all above it.
+    if (std::any_of(owing.begin(), owing.end(), [this](NodeId id) { return nodes_[id].planned; })) return Planned::part;
 
     for (size_t i = owing.size(); i-- > 0;) {
         const NodeId id = owing[i];
-        if (nodes_[id].planned) return Planned::part;
         const uint32_t end = id == target ? upto : nodes_[id].size();
         uint32_t count =
             std::min<uint32_t>(end - nodes_[id].computed, batch.max_rows - static_cast<uint32_t>(batch.rows.size()));
-        if (count == 0) return Planned::part;
+        if (count == 0 || (at_ends_ && must_wait(id, age, batch))) return Planned::part;
         count = make_room(id, count, age, batch);
-        if (count == 0 || (nodes_[id].lease == no_seq && !acquire(id, age))) return Planned::no_room;
+        if (count == 0 || (nodes_[id].lease == no_seq && !acquire(id, age, batch))) return Planned::no_room;
 
         if (put(id, nodes_[id].computed + count, age, batch) < end) return Planned::part;
     }
@@ -304,7 +333,7 @@ bool TokenForest::plan_draft(NodeId id, Batch & batch) {
     const Node & parent = nodes_[nodes_[id].parent];
     if (parent.row < 0 || parent.lease == no_seq || room(batch) < nodes_[id].size()) return false;
     const uint64_t age = leases_[static_cast<size_t>(parent.lease)].claim;
-    acquire(id, age);  // the parent's lease
+    acquire(id, age, batch);  // the parent's lease
     put(id, nodes_[id].size(), age, batch);
     return true;
 }
@@ -355,26 +384,36 @@ void TokenForest::commit(const Batch & batch) {
                 node.usage->begun += count - again;
             }
         }
-        node.computed = span.end;
         node.ever_computed = std::max(node.ever_computed, span.end);
         node.planned = false;
+        const SeqId seq = batch.rows[span.first_row].seq;
+        leases_[static_cast<size_t>(seq)].planned = false;
+        if (at_ends_) {
+            commit_state(span, seq);
+            continue;
+        }
+        node.computed = span.end;
         cells_used_ += count;
         node.usage->cells += count;
         node.usage->cells_peak = std::max(node.usage->cells_peak, node.usage->cells);
-        leases_[static_cast<size_t>(batch.rows[span.first_row].seq)].planned = false;
     }
 }
 
 void TokenForest::roll_back(const Batch & batch) {
+    const auto park_held = [this](SeqId seq) {
+        if (leases_[static_cast<size_t>(seq)].node != no_node) park(seq);
+    };
     for (const Batch::Span & span : batch.spans) {
         nodes_[span.node].planned = false;
-        const SeqId seq = batch.rows[span.first_row].seq;
         // A lease may have several spans in the batch: a chain of ancestors computed in one go.
-        if (leases_[static_cast<size_t>(seq)].node != no_node) park(seq);
+        park_held(batch.rows[span.first_row].seq);
     }
+    if (!at_ends_) return;
+    for (SeqId seq = 0; seq < static_cast<SeqId>(leases_.size()); ++seq) park_held(seq);
 }
 
 void TokenForest::check_integrity() const {
+    if (at_ends_) check_states();
     const auto require = [](bool ok, const char * what) {
         if (!ok) throw Error(ErrorCode::internal, std::string("token forest: ") + what);
     };
@@ -397,14 +436,14 @@ void TokenForest::check_integrity() const {
     for (NodeId id = 0; id < nodes_.size(); ++id) {
         require(dead[id] || nodes_[id].refs >= children[id], "fewer references than children");
     }
-    require(cells == cells_used_, "cells do not add up");
+    require(at_ends_ || cells == cells_used_, "cells do not add up");
     for (SeqId seq = 0; seq < static_cast<SeqId>(leases_.size()); ++seq) {
         const NodeId at = leases_[static_cast<size_t>(seq)].node;
         if (at == no_node) continue;
         require(!leases_[static_cast<size_t>(seq)].planned, "a lease is still planned");
         for (NodeId id = at; id != no_node; id = nodes_[id].parent) {
             require(nodes_[id].leases.contains(seq), "a lease misses a node of its path");
-            require(id == at || nodes_[id].computed == nodes_[id].size(), "a hole above a lease");
+            require(id == at || at_ends_ || nodes_[id].computed == nodes_[id].size(), "a hole above a lease");
         }
     }
 }

@@ -12,6 +12,15 @@
 //   - a node is computed only after its parent is, by one lease at a time;
 //   - every node above a lease's own node is wholly computed once the batch is committed.
 //
+// Where memory forks at ends (backend.h) a lease is a state. It has read the path down to the last computed token of
+// its own node, and stands nowhere else, so that only a node where a lease ends has computed tokens: the first child to
+// go on from there takes the state along, and whoever comes later computes its path again from the nearest state above.
+// So a state that others will go on from stays, as long as there are sequences to spare, and a copy goes on
+// (states.cpp):
+//
+//      root ──── a ──── b         lease 0 at root: c will go on from there
+//        └────── c                lease 1 at b, copied from lease 0 and gone on through a, whose own state is no more
+//
 // A draft is a guess of a text's next tokens. It goes into the batch that the text's last token is in, on the text's
 // own lease. As far as it was right the text adopts it, cell by cell; the rest is released:
 //
@@ -19,6 +28,7 @@
 #pragma once
 
 #include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -56,13 +66,15 @@ struct Node {
     NodeId parent = no_node;
     Pos start = 0;  // position of tokens[0]
     std::vector<Token> tokens;
-    uint32_t computed = 0;  // leading tokens that are in the cache
+    uint32_t computed = 0;  // leading tokens that are in the cache, or that the state which ends here has read
     uint32_t ever_computed = 0;
-    uint32_t refs = 0;     // one for the holder, one for each child
-    SeqId lease = no_seq;  // the lease that ends here
-    SeqSet leases;         // every lease that covers this node
+    uint32_t refs = 0;       // one for the holder, one for each child
+    SeqId lease = no_seq;    // the lease that ends here
+    SeqSet leases;           // every lease that covers this node
+    uint32_t stateless = 0;  // children that no lease covers, where memory forks at ends
     TreeUsage * usage = nullptr;
     uint32_t begun = 0;           // of the tokens ever computed: as spare, and nobody has kept them
+    bool forks = false;           // more texts than one will go on from its end
     bool given = false;           // a prompt's or a context's, not written by a model
     bool draft = false;           // a guess of what will be written: not live until it is adopted
     bool speculative = false;     // written ahead: no branch has its tokens
@@ -74,6 +86,24 @@ struct Node {
 
     uint32_t size() const { return static_cast<uint32_t>(tokens.size()); }
     Pos end() const { return start + static_cast<Pos>(tokens.size()); }
+};
+
+// The cells of a stretch of some state's path. States that part share what is above.
+class CellRun {
+public:
+    CellRun(std::shared_ptr<CellRun> above, TreeUsage & usage, int64_t & used)
+        : above_(std::move(above)), usage_(usage), used_(used) {}
+    CellRun(const CellRun &) = delete;
+    ~CellRun();
+
+    void add(int64_t cells);
+    int64_t length() const;  // with all above
+
+private:
+    std::shared_ptr<CellRun> above_;
+    int64_t cells_ = 0;
+    TreeUsage & usage_;
+    int64_t & used_;  // of the whole cache
 };
 
 // One decode in the making.
@@ -106,10 +136,14 @@ class TokenForest {
 public:
     explicit TokenForest(Context & context);
 
+    // Only their ends can be forked from, and nothing can be taken back: no drafts.
+    bool forks_at_ends() const { return at_ends_; }
+
     NodeId add_root(std::vector<Token> tokens, TreeUsage & usage);
     NodeId add_child(NodeId parent, std::vector<Token> tokens, bool given = false);
     void append(NodeId node, Token token);
-    // A guess of what may be written below `parent`. Released, its cells are free at once and its lease goes back.
+    // A guess of what may be written below `parent`; not where memory forks at ends. Released, its cells are free at
+    // once and its lease goes back.
     NodeId add_draft(NodeId parent, std::vector<Token> tokens);
     // The last token of `node` is the first of `draft`, which was beside it until now: `node` is the draft's parent,
     // and the token has just been appended, or it is a new child of that parent and has this one token. If the cell is
@@ -125,6 +159,8 @@ public:
     // The tokens below `above` down to the last one of `node`.
     std::vector<Token> path(NodeId above, NodeId node) const;
 
+    // The node above `node` that has to be computed before it; none if what it goes on from is there.
+    NodeId owing_above(NodeId node) const;
     // Puts what `target` owes up to `upto` of its tokens, and what its ancestors owe, into the batch.
     Planned plan(NodeId target, uint32_t upto, uint64_t age, Batch & batch);
     // Puts a whole draft into the batch that the last token of its parent is in, as an output, on the parent's lease.
@@ -134,7 +170,8 @@ public:
     void keep(NodeId node);
     // After a good decode: the batch's tokens are in the cache.
     void commit(const Batch & batch);
-    // After a bad one: every lease in the batch is parked, so that no cell of unknown state is left.
+    // After a bad one: every lease in the batch is parked, so that no cell of unknown state is left. Where memory forks
+    // at ends, all leases: a decode moves states that are not in its batch, too.
     void roll_back(const Batch & batch);
     // The batch's outputs are no longer there, or never came.
     void forget_rows(const Batch & batch) {
@@ -142,7 +179,8 @@ public:
     }
     // An operation on this node is done: others may take its lease and those that it claimed on the way here.
     void settle(NodeId node);
-    // Forgets the cells of the node and of all below it, unless the batch in the making needs one of them.
+    // Forgets the cells of the node and of all below it, or the state that ends there, unless the batch in the making
+    // needs one of them.
     bool park_below(NodeId node);
 
     // Whether an operation has found no room, or taken it from another, since this was asked last.
@@ -162,6 +200,7 @@ private:
         uint64_t claim = idle;
         uint64_t last_used = 0;
         bool planned = false;
+        std::shared_ptr<CellRun> cells;  // of a state's path, where memory forks at ends
     };
 
     Node below(NodeId parent, std::vector<Token> tokens);
@@ -172,17 +211,28 @@ private:
     void cover(NodeId from, NodeId above, SeqId seq);
     void uncover(NodeId from, NodeId above, SeqId seq);
     bool is_ancestor(NodeId ancestor, NodeId node) const;
-    bool acquire(NodeId node, uint64_t age);
+    bool acquire(NodeId node, uint64_t age, const Batch & batch);
     bool make_way(NodeId node, uint64_t age);
     uint32_t put(NodeId node, uint32_t upto, uint64_t age, Batch & batch);
     uint32_t make_room(NodeId node, uint32_t wanted, uint64_t age, const Batch & batch);
+    bool goes_before(const Lease & a, const Lease & b) const;
     SeqId victim(uint64_t age, NodeId node) const;
     void evict(SeqId seq, NodeId node);
     void retreat(SeqId seq, NodeId to);
     void park(SeqId seq);
     void drop_cells(Node & node);
 
+    // Where memory forks at ends: states.cpp.
+    bool is_forked(NodeId node, NodeId but_for) const;
+    bool keeps_victim(const Lease & lease, NodeId node) const;
+    bool may_take(SeqId seq, NodeId node, uint64_t age) const;
+    bool must_wait(NodeId node, uint64_t age, const Batch & batch) const;
+    bool acquire_state(NodeId node, uint64_t age, const Batch & batch);
+    void commit_state(const Batch::Span & span, SeqId seq);
+    void check_states() const;
+
     Context & context_;
+    const bool at_ends_;
     std::vector<Node> nodes_;
     std::vector<NodeId> free_nodes_;
     std::vector<Lease> leases_;

@@ -15,11 +15,11 @@ const folder = mkdtempSync(join(tmpdir(), "thinktree-cli-inspect-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const model = join(folder, "model.gguf");
-const recurrent = join(folder, "recurrent.gguf");
+const hybrid = join(folder, "hybrid.gguf");
 const rude = join(folder, "rude.gguf");
 beforeAll(async () => {
   await writeRandomModel(model, { shape: shapes.tiny, type: "Q8_0" });
-  withTexts(recurrent, { "general.architecture": "mamba" });
+  withTexts(hybrid, { "general.architecture": "jamba" });
   withTexts(rude, { "general.name": "\u001b[2J\u001b]0;x\u0007", "tokenizer.chat_template": "\u001b[31m".repeat(500) });
 });
 
@@ -58,9 +58,9 @@ describe("thinktree inspect", () => {
   });
 
   it("ends with 3 where the engine would refuse the model, and with 2 where there is none", async () => {
-    const refused = await thinktree(["inspect", recurrent]);
+    const refused = await thinktree(["inspect", hybrid]);
     expect(refused).toMatchObject({ code: 3, stderr: "" });
-    expect(refused.stdout).toMatch(/loads +no: recurrent/);
+    expect(refused.stdout).toMatch(/loads +no: a hybrid/);
     const gone = await thinktree(["inspect", join(folder, "gone.gguf")]);
     expect(gone).toMatchObject({ code: 2, stdout: "" });
     expect(gone.stderr).toMatch(/^thinktree: cannot read the model [^\n]*no such file[^\n]*\n$/);

@@ -103,7 +103,8 @@ describe("inspectModel", () => {
   });
 
   it.each<[string, Parameters<typeof changed>[1], string, RegExp]>([
-    ["a recurrent model", { "general.architecture": text("rwkv7") }, "UNSUPPORTED_MODEL", /recurrent/],
+    ["a hybrid model", { "general.architecture": text("jamba") }, "UNSUPPORTED_MODEL", /hybrid/],
+    ["no recurrent model", { "general.architecture": text("rwkv7") }, "MODEL_LOAD_FAILED", /key not found in model/],
     ["an encoder", { "general.architecture": text("bert") }, "UNSUPPORTED_MODEL", /not a decoder-only/],
     ["a diffusion model", { "general.architecture": text("llada") }, "UNSUPPORTED_MODEL", /those after them/],
     [

@@ -1,6 +1,6 @@
 /** Answers and references that both modes of the MATH grader judge alike. */
 
-export const meanTheSame: readonly (readonly [answer: string, reference: string])[] = [
+export const meanTheSame: [answer: string, reference: string][] = [
   ["\\frac12", "\\frac{1}{2}"],
   ["\\frac{900}7", "\\frac{900}{7}"],
   [".4", "0.4"],
@@ -16,7 +16,7 @@ export const meanTheSame: readonly (readonly [answer: string, reference: string]
   ["(3,\\frac\\pi2)", "\\left( 3, \\frac{\\pi}{2} \\right)"],
 ];
 
-export const meanOthers: readonly (readonly [answer: string, reference: string])[] = [
+export const meanOthers: [answer: string, reference: string][] = [
   ["(1,2)", "(2,1)"],
   ["[0,1)", "(0,1)"],
   ["[0,9)", "(0,9)"],

@@ -151,7 +151,7 @@ TEST(working_ahead_writes_what_is_written_without) {
 }
 
 // Both kinds of speculation at once: the last branches of a round are drafted while others work ahead beside them.
-TEST(working_ahead_and_drafts_write_what_is_written_without) {
+TEST_OF_CELLS(working_ahead_and_drafts_write_what_is_written_without) {
     int64_t kept = 0;
     for (int seed = 0; seed < harness::rounds(400); ++seed) {
         Driver::Setup setup = with_room();

@@ -99,7 +99,8 @@ void grow_at_random(uint64_t seed, const Reading & reading, bool sees_context, b
     twins.check_all_scores();
     const Ledger ledger = twins.ledger();
     CHECK_EQ(ledger.flops, 2000.0 * static_cast<double>(twins.driver.probe->rows + twins.driver.verifier_probe->rows));
-    CHECK(tight || ledger.kv_cells_peak <= ledger.tree_tokens_peak);
+    // What is computed again from another state has cells of its own.
+    CHECK(tight || fakes_fork_at_ends || ledger.kv_cells_peak <= ledger.tree_tokens_peak);
 }
 
 TEST(texts_and_scores_are_those_of_each_path_alone) {

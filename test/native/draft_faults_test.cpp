@@ -41,7 +41,7 @@ int64_t check_texts(const Driver::Setup & setup) {
     return kept;
 }
 
-TEST(a_draft_model_that_fails_costs_guesses_alone) {
+TEST_OF_CELLS(a_draft_model_that_fails_costs_guesses_alone) {
     for (const int32_t every : {1, 2, 3, 7, 30}) {
         const int64_t kept = check_texts(drafting({.fail_every = every}));
         CHECK(every == 1 ? kept == 0 : kept > 0);
@@ -54,7 +54,7 @@ TEST(a_draft_model_that_fails_costs_guesses_alone) {
     CHECK(check_texts(drafting()) > 50);
 }
 
-TEST(a_draft_model_with_little_room_guesses_less) {
+TEST_OF_CELLS(a_draft_model_with_little_room_guesses_less) {
     for (const int32_t cells : {1, 8, 20, 40, 70}) {
         for (const int32_t sequences : {1, 2, 5}) {
             FakeOptions small;
@@ -68,7 +68,7 @@ TEST(a_draft_model_with_little_room_guesses_less) {
     }
 }
 
-TEST(a_failing_generator_fails_no_more_with_drafts) {
+TEST_OF_CELLS(a_failing_generator_fails_no_more_with_drafts) {
     for (const int32_t every : {19, 27, 41}) {
         for (const bool thrown : {false, true}) {
             Driver::Setup setup = drafting({.stray_every = 3});
@@ -79,7 +79,7 @@ TEST(a_failing_generator_fails_no_more_with_drafts) {
 }
 
 // The draft model guesses what the generator cannot decode, and would not have written.
-TEST(a_guess_that_cannot_be_decoded_fails_nobody) {
+TEST_OF_CELLS(a_guess_that_cannot_be_decoded_fails_nobody) {
     NaiveModel naive;
     int sound = 0;
     for (uint64_t seed = 0; seed < static_cast<uint64_t>(harness::rounds(100)); ++seed) {
@@ -100,7 +100,7 @@ TEST(a_guess_that_cannot_be_decoded_fails_nobody) {
     CHECK(sound > 0);
 }
 
-TEST(logits_that_are_no_numbers_fail_where_they_are_drawn_from) {
+TEST_OF_CELLS(logits_that_are_no_numbers_fail_where_they_are_drawn_from) {
     NaiveModel naive;
     for (uint64_t seed = 0; seed < 20; ++seed) {
         Driver::Setup setup = drafting({.stray_every = 2}, 8);
@@ -115,7 +115,7 @@ TEST(logits_that_are_no_numbers_fail_where_they_are_drawn_from) {
 }
 
 // What has ended in the middle of a draft lies idle on its cells.
-TEST(a_text_that_ends_in_a_draft_holds_nothing_against_the_living) {
+TEST_OF_CELLS(a_text_that_ends_in_a_draft_holds_nothing_against_the_living) {
     const std::array<std::string, 4> final_prefixes{"", "no such", "1", "2"};
     for (uint64_t seed = 0; seed < 48; ++seed) {
         Driver::Setup setup = drafting({.stray_every = seed % 3 == 0 ? 4 : 0}, 16);
@@ -132,7 +132,7 @@ TEST(a_text_that_ends_in_a_draft_holds_nothing_against_the_living) {
 }
 
 // Both caches are too small for all, everything comes and goes, and both models fail now and then.
-TEST(random_work_with_drafts_always_ends) {
+TEST_OF_CELLS(random_work_with_drafts_always_ends) {
     for (uint64_t seed = 0; seed < harness::rounds(60); ++seed) {
         std::mt19937_64 random(seed);
         Driver::Setup setup =
@@ -188,7 +188,7 @@ TEST(random_work_with_drafts_always_ends) {
 }
 
 // The engine goes while texts are being drafted.
-TEST(an_engine_that_closes_in_a_draft_answers_everyone) {
+TEST_OF_CELLS(an_engine_that_closes_in_a_draft_answers_everyone) {
     for (int i = 0; i < 20; ++i) {
         Driver::Setup setup = drafting();
         setup.generator.decode_time = setup.draft.decode_time = std::chrono::microseconds(300);

@@ -29,7 +29,7 @@ struct Bench : ForestBench {
     }
 };
 
-TEST(a_text_adopts_what_was_guessed_right_and_the_rest_is_free) {
+TEST_OF_CELLS(a_text_adopts_what_was_guessed_right_and_the_rest_is_free) {
     Bench bench(100);
     TokenForest & forest = bench.forest;
     TreeUsage usage;
@@ -63,7 +63,7 @@ TEST(a_text_adopts_what_was_guessed_right_and_the_rest_is_free) {
 }
 
 // Two go on from one place; the one that was guessed takes the draft below its own first token.
-TEST(a_new_child_adopts_as_well) {
+TEST_OF_CELLS(a_new_child_adopts_as_well) {
     Bench bench(100);
     TokenForest & forest = bench.forest;
     TreeUsage usage;
@@ -88,7 +88,7 @@ TEST(a_new_child_adopts_as_well) {
 }
 
 // What was parked meanwhile is adopted as text that is owed.
-TEST(a_draft_that_lost_its_cells_leaves_its_tokens) {
+TEST_OF_CELLS(a_draft_that_lost_its_cells_leaves_its_tokens) {
     Bench bench(100);
     TokenForest & forest = bench.forest;
     TreeUsage usage;
@@ -112,7 +112,7 @@ TEST(a_draft_that_lost_its_cells_leaves_its_tokens) {
     }
 }
 
-TEST(a_draft_takes_nothing_from_others) {
+TEST_OF_CELLS(a_draft_takes_nothing_from_others) {
     Bench bench(10, 2);
     TokenForest & forest = bench.forest;
     TreeUsage usage;
@@ -138,7 +138,7 @@ TEST(a_draft_takes_nothing_from_others) {
 }
 
 // A guess was wrong, and its text is under way all the same: younger ones wait.
-TEST(the_lease_comes_back_with_its_claim) {
+TEST_OF_CELLS(the_lease_comes_back_with_its_claim) {
     Bench bench(8);
     TokenForest & forest = bench.forest;
     TreeUsage usage;
@@ -160,7 +160,7 @@ TEST(the_lease_comes_back_with_its_claim) {
 }
 
 // Texts that grow by drafts, part, end and are parked, under faults, with little room and with much.
-TEST(random_drafts_keep_every_invariant) {
+TEST_OF_CELLS(random_drafts_keep_every_invariant) {
     for (uint64_t seed = 0; seed < harness::rounds(40); ++seed) {
         std::mt19937_64 random(seed);
         const auto below = [&](uint64_t n) { return random() % n; };

@@ -27,7 +27,7 @@ SamplerOptions random_sampler(std::mt19937_64 & random) {
     return sampler;
 }
 
-TEST(a_draft_model_that_thinks_alike_saves_decodes) {
+TEST_OF_CELLS(a_draft_model_that_thinks_alike_saves_decodes) {
     for (const float temperature : {0.0f, 1.0f}) {
         SamplerOptions sampler;
         sampler.temperature = temperature;
@@ -114,7 +114,7 @@ Ledger check_rounds(uint64_t seed, const Driver::Setup & setup) {
     return ledger;
 }
 
-TEST(whatever_is_guessed_the_text_is_what_each_branch_writes_alone) {
+TEST_OF_CELLS(whatever_is_guessed_the_text_is_what_each_branch_writes_alone) {
     int64_t speculated = 0, kept = 0, coalesced = 0;
     for (uint64_t seed = 0; seed < harness::rounds(60); ++seed) {
         const std::array<int32_t, 4> strays{0, 1, 3, 7};
@@ -168,7 +168,7 @@ Outcome random_search(uint64_t seed, const Driver::Setup & setup) {
     return outcome;
 }
 
-TEST(texts_end_where_they_end_without_drafts) {
+TEST_OF_CELLS(texts_end_where_they_end_without_drafts) {
     int64_t decodes = 0, drafted_decodes = 0;
     for (uint64_t seed = 0; seed < harness::rounds(250); ++seed) {
         const Outcome expected = random_search(seed, {});
@@ -195,7 +195,7 @@ TEST(texts_end_where_they_end_without_drafts) {
     CHECK(drafted_decodes * 2 < decodes);
 }
 
-TEST(many_branches_spend_a_token_budget_exactly) {
+TEST_OF_CELLS(many_branches_spend_a_token_budget_exactly) {
     for (uint64_t seed = 0; seed < 60; ++seed) {
         Driver driver(drafting(seed % 3 ? 4 : 0, {.tokens = 1 + static_cast<uint32_t>(seed % 7), .branches = 99}));
         NaiveModel naive;
@@ -217,7 +217,7 @@ TEST(many_branches_spend_a_token_budget_exactly) {
 }
 
 // An agreeing draft model's guesses are all written: none is made beyond where a text must end.
-TEST(nothing_is_guessed_that_no_text_has_room_for) {
+TEST_OF_CELLS(nothing_is_guessed_that_no_text_has_room_for) {
     for (int64_t limit = 1; limit < 20; ++limit) {
         for (const int what : {0, 1, 2}) {
             Driver::Setup setup = drafting(0, {.tokens = 7, .branches = 4});
@@ -238,7 +238,7 @@ TEST(nothing_is_guessed_that_no_text_has_room_for) {
 
 // Where no prefix marks the last step a branch looks one token beyond its step, else it stops at once: with and
 // without, it goes on from the logits that came with the draft.
-TEST(a_step_that_ends_in_a_draft_keeps_what_comes_after_it) {
+TEST_OF_CELLS(a_step_that_ends_in_a_draft_keeps_what_comes_after_it) {
     for (const char * final_prefix : {"", "no such"}) {
         Driver driver(drafting(0, {.tokens = 16, .branches = 4}));
         NaiveModel naive;
@@ -257,7 +257,7 @@ TEST(a_step_that_ends_in_a_draft_keeps_what_comes_after_it) {
     }
 }
 
-TEST(only_few_texts_are_drafted) {
+TEST_OF_CELLS(only_few_texts_are_drafted) {
     SamplerOptions hot;
     hot.temperature = 5;
     Driver driver(drafting(0, {.tokens = 4, .branches = 3}));
@@ -273,7 +273,7 @@ TEST(only_few_texts_are_drafted) {
 }
 
 // A budget of operations ends a search where it would end without drafts.
-TEST(a_budget_of_operations_is_not_spent_on_guesses) {
+TEST_OF_CELLS(a_budget_of_operations_is_not_spent_on_guesses) {
     for (const bool shared : {false, true}) {
         const auto run = [&](const Driver::Setup & setup) {
             Driver driver(setup);
@@ -291,7 +291,7 @@ TEST(a_budget_of_operations_is_not_spent_on_guesses) {
     }
 }
 
-TEST(a_draft_model_of_another_vocabulary_is_refused) {
+TEST_OF_CELLS(a_draft_model_of_another_vocabulary_is_refused) {
     const auto generator = make_fake_model({});
     const auto code = [&](const FakeOptions & options) {
         const auto model = make_fake_model(options);

@@ -1,4 +1,5 @@
 // A test harness in one page: TEST(name) { CHECK(...); CHECK_EQ(actual, expected); }
+// What is about the fakes' usual kind of memory alone is a TEST_OF_CELLS; all others hold for either (states_test.cpp).
 // A failed check reports its line and the test goes on, so one run shows all that is wrong.
 // CHECK may be called from any thread; tests themselves run one after another (main.cpp).
 #pragma once
@@ -13,6 +14,7 @@ namespace harness {
 struct Test {
     const char * name;
     void (*run)();
+    bool of_cells;  // holds for memory that can be shared and taken back cell by cell, and for no other
 };
 
 inline std::vector<Test> & tests() {
@@ -23,7 +25,7 @@ inline std::vector<Test> & tests() {
 inline std::atomic<int> failures{0};  // of the test that is running
 
 struct Registration {
-    Registration(const char * name, void (*run)()) { tests().push_back({name, run}); }
+    Registration(const char * name, void (*run)(), bool of_cells) { tests().push_back({name, run, of_cells}); }
 };
 
 inline void fail(const char * file, int line, const std::string & what) {
@@ -52,10 +54,12 @@ void check_eq(const Actual & actual, const Expected & expected, const char * tex
 
 }  // namespace harness
 
-#define TEST(name)                                                              \
-    static void test_##name();                                                  \
-    static const harness::Registration registration_##name(#name, test_##name); \
+#define TEST_WHICH(name, of_cells)                                                        \
+    static void test_##name();                                                            \
+    static const harness::Registration registration_##name(#name, test_##name, of_cells); \
     static void test_##name()
+#define TEST(name) TEST_WHICH(name, false)
+#define TEST_OF_CELLS(name) TEST_WHICH(name, true)
 #define CHECK(expression)                                                  \
     do {                                                                   \
         if (!(expression)) harness::fail(__FILE__, __LINE__, #expression); \

@@ -19,7 +19,7 @@ std::vector<float> naive_hidden(const std::string & prompt) {
     return {hidden, hidden + model->width()};
 }
 
-TEST(a_hidden_state_costs_the_prefill_that_the_search_needs_anyway) {
+TEST_OF_CELLS(a_hidden_state_costs_the_prefill_that_the_search_needs_anyway) {
     for (const std::string prompt : {"7", "1+2=", "a longer prompt, in several batches"}) {
         Driver::Setup setup;
         setup.generator.batch = 16;

@@ -48,6 +48,7 @@ private:
     static FakeOptions sound(const FakeOptions & options) {
         FakeOptions all;
         all.cells = all.batch = all.positions = 2048;
+        all.forks_at_ends = false;
         all.vocab = options.vocab;
         return all;
     }

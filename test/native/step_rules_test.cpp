@@ -106,7 +106,7 @@ Rule random_rule(std::mt19937_64 & random) {
 }
 
 // Rounds of forks and extends of one question; each branch writes what it would have written alone.
-TEST(every_rule_ends_steps_where_each_branch_alone_would) {
+TEST_OF_CELLS(every_rule_ends_steps_where_each_branch_alone_would) {
     int64_t coalesced = 0, kept = 0;
     size_t most_steps = 0;
     for (int seed = 0; seed < harness::rounds(240); ++seed) {

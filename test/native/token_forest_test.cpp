@@ -20,7 +20,7 @@ FakeOptions small(int32_t cells, int32_t sequences) {
     return options;
 }
 
-TEST(forks_share_their_parents_cells) {
+TEST_OF_CELLS(forks_share_their_parents_cells) {
     ForestBench bench(small(100, 8));
     TokenForest & forest = bench.forest;
     TreeUsage usage;
@@ -103,7 +103,7 @@ TEST(what_an_older_began_and_a_younger_goes_on_with_stays_the_olders) {
 }
 
 // Eviction for a node under the root must leave the root's cells, which the node is about to use.
-TEST(eviction_spares_the_path_of_the_node_it_is_for) {
+TEST_OF_CELLS(eviction_spares_the_path_of_the_node_it_is_for) {
     for (const int32_t sequences : {1, 2, 8}) {
         ForestBench bench(small(8, sequences));
         TreeUsage usage;
@@ -117,7 +117,7 @@ TEST(eviction_spares_the_path_of_the_node_it_is_for) {
     }
 }
 
-TEST(parking_a_subtree_leaves_its_siblings) {
+TEST_OF_CELLS(parking_a_subtree_leaves_its_siblings) {
     ForestBench bench(small(40, 8));
     TreeUsage usage;
     const NodeId root = bench.forest.add_root({1, 2, 3}, usage);
@@ -163,7 +163,7 @@ TEST(what_is_spare_takes_from_nobody_and_is_the_first_to_go) {
     CHECK_EQ(forest.cells_used() + forest.leases_held(), 0);
 }
 
-TEST(what_is_spare_leaves_a_step_its_own_cells) {
+TEST_OF_CELLS(what_is_spare_leaves_a_step_its_own_cells) {
     ForestBench bench(small(100, 2));
     TokenForest & forest = bench.forest;
     TreeUsage usage;
@@ -247,6 +247,7 @@ private:
             const NodeId parent_id = parent.id;
             held_.push_back({forest.add_child(parent_id, tokens(0, 4)), false});
             forest[held_.back().id].speculative = random_() % 4 == 0;
+            forest[parent_id].forks = held_.size() % 3 == 0;
         } else if (dice < 40) {
             const Held & held = held_[pick()];
             if (!held.has_children && forest[held.id].end() < 22) forest.append(held.id, '+');

@@ -16,9 +16,11 @@ class FakeContext final : public Context {
 public:
     FakeContext(const FakeOptions & options, std::shared_ptr<FakeProbe> probe, std::function<bool()> should_abort)
         : options_(options), probe_(std::move(probe)), should_abort_(std::move(should_abort)) {
-        limits_ = {options.cells,     std::min(options.positions, options.cells),
-                   options.batch,     options.batch,
-                   options.sequences, options.tree_rows};
+        limits_ = {options.cells,        std::min(options.positions, options.cells),
+                   options.batch,        options.batch,
+                   options.sequences,    options.tree_rows,
+                   options.forks_at_ends};
+        states_.resize(static_cast<size_t>(options.sequences));
         cells_.resize(static_cast<size_t>(options.cells));
     }
 
@@ -31,7 +33,11 @@ public:
         ++probe_->decodes;
         probe_->rows += static_cast<int64_t>(rows.size());
         probe_->largest_batch = std::max(probe_->largest_batch.load(), static_cast<int64_t>(rows.size()));
-        if (!spend_time()) return DecodeStatus::aborted;
+        if (!spend_time()) {
+            spoil_states();
+            return DecodeStatus::aborted;
+        }
+        if (due(options_.throw_every)) spoil_states();
         if (due(options_.throw_every)) throw std::runtime_error("fake backend: thrown to order");
         if (due(options_.no_slot_every)) return DecodeStatus::no_slot;
         if (static_cast<int64_t>(cells_.size()) - used_ < static_cast<int64_t>(rows.size())) {
@@ -45,7 +51,10 @@ public:
         hidden_.clear();
         for (const BatchRow & row : rows) {
             store(row);
-            if (failed && &row == &rows[rows.size() / 2]) return DecodeStatus::failed;  // cells of unknown state
+            if (failed && &row == &rows[rows.size() / 2]) {  // cells of unknown state
+                spoil_states();
+                return DecodeStatus::failed;
+            }
             if (row.output) rows_.push_back(logits_after(row));
         }
         const auto beyond = [&](const Ask & ask) { return static_cast<size_t>(ask.row) >= rows_.size(); };
@@ -88,6 +97,10 @@ public:
             if (cell.seqs.contains(to)) ++probe_->violations;  // a lease is empty when it is handed out
             if (cell.seqs.contains(from) && cell.pos >= begin && cell.pos < end) cell.seqs.insert(to);
         }
+        if (!limits_.forks_at_ends) return;
+        const State & source = state(from);
+        if (source.spoilt || begin != 0 || static_cast<size_t>(end) != source.read.size()) ++probe_->violations;
+        state(to) = source;
     }
 
     void seq_remove(SeqId seq, Pos begin) override {
@@ -96,6 +109,8 @@ public:
             cell.seqs.erase(seq);
             if (cell.seqs.empty()) count(-1);
         }
+        if (limits_.forks_at_ends && begin != 0) ++probe_->violations;
+        state(seq) = {};
     }
 
 private:
@@ -104,6 +119,18 @@ private:
         Pos pos = 0;
         SeqSet seqs;
     };
+
+    struct State {
+        std::vector<Token> read;
+        bool spoilt = false;
+    };
+
+    State & state(SeqId seq) { return states_.at(static_cast<size_t>(seq)); }
+
+    // A decode moves states about that are not in its batch.
+    void spoil_states() {
+        for (State & any : states_) any.spoilt = !any.read.empty();
+    }
 
     bool due(int32_t every) const { return every > 0 && calls_ % every == 0; }
 
@@ -128,6 +155,10 @@ private:
         *cell = {row.token, row.pos, {}};
         cell->seqs.insert(row.seq);
         count(1);
+        if (!limits_.forks_at_ends) return;
+        State & reading = state(row.seq);
+        if (reading.spoilt || static_cast<size_t>(row.pos) != reading.read.size()) ++probe_->violations;
+        reading.read.push_back(row.token);
     }
 
     // What the row can see: the cells of its sequence up to its position, which must be one for each position.
@@ -140,6 +171,10 @@ private:
             path[static_cast<size_t>(cell.pos)] = cell.token;
         }
         if (std::count(path.begin(), path.end(), -1) > 0) ++probe_->violations;
+        if (limits_.forks_at_ends) {
+            const std::vector<Token> & read = state(row.seq).read;  // perhaps rows after this one, too
+            if (read.size() < path.size() || !std::equal(path.begin(), path.end(), read.begin())) ++probe_->violations;
+        }
         return path;
     }
 
@@ -184,6 +219,7 @@ private:
     std::function<bool()> should_abort_;
     ContextLimits limits_;
     std::vector<Cell> cells_;
+    std::vector<State> states_;
     std::vector<std::vector<float>> rows_;
     RowReader reader_{1};
     std::vector<std::vector<float>> hidden_;

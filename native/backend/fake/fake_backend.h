@@ -3,7 +3,9 @@
 //
 // The toy writes arithmetic-looking lines ("4+71\n"), a few a solution, then its end token. What it writes depends
 // on a hash of exactly the tokens that the row can see in the cache. A cell that is missing, double, or left over
-// from another branch changes the hash or is reported as a violation, so that a wrong fork cannot go unnoticed.
+// from another branch changes the hash or is reported as a violation, so that a wrong fork cannot go unnoticed. As a
+// hybrid model it has a state for each sequence besides, which must have read exactly what the row sees: a state that
+// is taken back, copied in mid-path or used after a failed decode is a violation.
 #pragma once
 
 #include <atomic>
@@ -14,12 +16,16 @@
 
 namespace thinktree {
 
+// What FakeOptions begin with: tests are run again with the other kind of memory.
+inline bool fakes_fork_at_ends = false;
+
 struct FakeOptions {
     int32_t cells = 4096;
     int32_t batch = 256;
     int32_t sequences = 64;
     int32_t positions = 1024;
     int32_t tree_rows = 64;
+    bool forks_at_ends = fakes_fork_at_ends;
     int32_t vocab = 260;  // bytes, end, tag and padding; at least 258
     std::chrono::microseconds decode_time{0};
     // Faults, each counted over the decodes of one context; 0 never.

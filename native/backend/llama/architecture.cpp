@@ -9,8 +9,9 @@ namespace thinktree {
 std::optional<std::string> unfit(const GgufFile & file) {
     const llm_arch architecture = llm_arch_from_string(file.architecture());
     if (architecture == LLM_ARCH_UNKNOWN) return "this llama.cpp has no architecture " + file.architecture();
-    if (llm_arch_is_recurrent(architecture) || llm_arch_is_hybrid(architecture)) {
-        return "recurrent and hybrid models cannot share their memory between branches yet";
+    if (llm_arch_is_hybrid(architecture)) {
+        return "a hybrid model, with attention and a recurrent state both: only the one or the other can be searched "
+               "with yet";
     }
     switch (architecture) {
         case LLM_ARCH_CLIP: return "an encoder of images: no language model";
@@ -39,5 +40,7 @@ std::optional<std::string> unfit(const GgufFile & file) {
     if (vocabulary.empty() || vocabulary == "none" || vocabulary == "no_vocab") return "the model has no vocabulary";
     return std::nullopt;
 }
+
+bool is_recurrent(const GgufFile & file) { return llm_arch_is_recurrent(llm_arch_from_string(file.architecture())); }
 
 }  // namespace thinktree

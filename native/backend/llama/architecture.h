@@ -11,4 +11,7 @@ class GgufFile;
 // Why this model cannot be searched with; none where nothing speaks against it.
 std::optional<std::string> unfit(const GgufFile & file);
 
+// Its memory is a state, and it has no attention.
+bool is_recurrent(const GgufFile & file);
+
 }  // namespace thinktree

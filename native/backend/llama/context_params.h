@@ -15,13 +15,21 @@ constexpr int64_t logits_bytes = 160 << 20;
 // llama.cpp rounds up to them.
 constexpr int32_t smallest_cells = 256;
 
+// A recurrent state is as large whatever it has read. So that one number says how much memory either kind of model
+// takes, it counts as this many cells, of which the smallest cache has one state.
+constexpr int32_t cells_of_state = smallest_cells;
+
+inline int32_t sequences_of(const llama_model * model, int32_t cells) {
+    return llama_model_is_recurrent(model) ? std::clamp(cells / cells_of_state, 1, SeqSet::capacity) : SeqSet::capacity;
+}
+
 inline llama_context_params context_params(const llama_model * model, const ContextOptions & options) {
     const int64_t row_bytes = llama_vocab_n_tokens(llama_model_get_vocab(model)) * int64_t{sizeof(float)};
     llama_context_params params = llama_context_default_params();
     params.n_ctx = static_cast<uint32_t>(options.cells);
     params.n_batch = static_cast<uint32_t>(std::max(options.batch, SeqSet::capacity));
     params.n_ubatch = params.n_batch;
-    params.n_seq_max = SeqSet::capacity;
+    params.n_seq_max = static_cast<uint32_t>(sequences_of(model, options.cells));
     params.n_outputs_max =
         static_cast<uint32_t>(std::clamp<int64_t>(logits_bytes / row_bytes, SeqSet::capacity, params.n_batch));
     params.type_k = params.type_v = options.cache == CacheType::q8_0 ? GGML_TYPE_Q8_0 : GGML_TYPE_F16;

@@ -49,6 +49,13 @@ constexpr std::array bounds{
     Bounds{".attention.key_length_swa", 1, 0xffff},
     Bounds{".attention.value_length_swa", 1, 0xffff},
     Bounds{".attention.output_group_count", 1, 0xffff},
+    Bounds{".wkv.head_size", 1, 0xffff},
+    Bounds{".token_shift_count", 1, 16},
+    Bounds{".ssm.conv_kernel", 1, 0xffff},
+    Bounds{".ssm.inner_size", 1, 1 << 20},
+    Bounds{".ssm.state_size", 1, 0xffff},
+    Bounds{".ssm.time_step_rank", 1, 1 << 20},
+    Bounds{".ssm.group_count", 0, 0xffff},
     Bounds{".rope.dimension_count", 0, 0xffff},
     Bounds{".rope.dimension_count_swa", 0, 0xffff},
     Bounds{".expert_count", 0, 1024},
@@ -164,22 +171,23 @@ void GgufFile::check_tensors(const gguf_context * context, uint64_t file_bytes) 
     }
 }
 
-void GgufFile::check() const {
-    check_hyperparameters();
+void GgufFile::check(bool attends) const {
+    check_hyperparameters(attends);
     check_vocabulary();
 }
 
-void GgufFile::check_hyperparameters() const {
+void GgufFile::check_hyperparameters(bool attends) const {
     const auto fail = [&](const std::string & key, const std::string & why) {
         return Error(ErrorCode::model_load_failed, architecture_ + key + " is " + why);
     };
     // Without, llama.cpp takes it for 0.
-    if (list(".attention.head_count").empty()) throw fail(".attention.head_count", "missing");
+    if (attends && list(".attention.head_count").empty()) throw fail(".attention.head_count", "missing");
     for (const auto & [key, least, most] : bounds) {
         const std::vector<int64_t> values = list(key);
         for (size_t i = 0; i < values.size(); ++i) {
             // Where layers differ, some may have none; what divides is the first one's.
-            const int64_t allowed = i == 0 ? least : 0;
+            const bool divides = i == 0 && (attends || !std::string_view(key).starts_with(".attention."));
+            const int64_t allowed = divides ? least : 0;
             if (values[i] < allowed || values[i] > most) {
                 throw fail(key, number(values[i]) + ", not within " + number(allowed) + " and " + number(most));
             }

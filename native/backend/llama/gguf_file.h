@@ -26,7 +26,8 @@ public:
     explicit GgufFile(const std::string & path);
     // Refuses what is known to end the process or to take memory without bound inside llama.cpp, and cannot be caught
     // there (assertions.h). Throws Error (model_load_failed).
-    void check() const;
+    // `attends`: its layers have attention, whose numbers divide.
+    void check(bool attends) const;
 
     const std::string & architecture() const { return architecture_; }
     uint64_t bytes() const { return bytes_; }  // of all parts
@@ -53,7 +54,7 @@ private:
     Context read(const std::string & path);
     void read_other_parts();
     void check_tensors(const gguf_context * context, uint64_t file_bytes);
-    void check_hyperparameters() const;
+    void check_hyperparameters(bool attends) const;
     void check_vocabulary() const;
     int64_t find(const std::string & key) const;
 

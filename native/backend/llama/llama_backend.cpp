@@ -1,6 +1,7 @@
 #include "backend/llama/llama_backend.h"
 
 #include <algorithm>
+#include <numeric>
 #include <thread>
 
 #include "backend/llama/assertions.h"
@@ -66,11 +67,14 @@ public:
 
         limits_.batch = static_cast<int32_t>(params.n_batch);
         limits_.outputs = static_cast<int32_t>(params.n_outputs_max);
-        limits_.sequences = SeqSet::capacity;
+        limits_.sequences = static_cast<int32_t>(params.n_seq_max);
         limits_.cells = static_cast<int32_t>(llama_n_ctx(context_.get()));
         limits_.positions = std::min(limits_.cells, llama_model_n_ctx_train(model_.get()));
+        limits_.forks_at_ends = llama_model_is_recurrent(model_.get());
+        // A state takes no cell, however much it reads.
+        if (limits_.forks_at_ends) limits_.cells = limits_.sequences * limits_.positions;
         limits_.tree_attention = plans;
-        limits_.tree_rows = plans || trial.on_gpus ? SeqSet::capacity : stock_tree_rows;
+        limits_.tree_rows = plans || trial.on_gpus || limits_.forks_at_ends ? SeqSet::capacity : stock_tree_rows;
     }
 
     const ContextLimits & limits() const override { return limits_; }
@@ -123,13 +127,25 @@ private:
         seq_pointers_.resize(n);
         outputs_.resize(n);
         output_rows_.clear();
+        order_.resize(n);
+        std::iota(order_.begin(), order_.end(), size_t{0});
+        // States are computed together only where their sequences' ids follow each other.
+        if (limits_.forks_at_ends) {
+            std::stable_sort(order_.begin(), order_.end(),
+                             [&](size_t a, size_t b) { return rows[a].seq < rows[b].seq; });
+        }
+        places_.resize(n);
         for (size_t i = 0; i < n; ++i) {
-            tokens_[i] = rows[i].token;
-            positions_[i] = rows[i].pos;
-            seqs_[i] = rows[i].seq;
+            const BatchRow & row = rows[order_[i]];
+            tokens_[i] = row.token;
+            positions_[i] = row.pos;
+            seqs_[i] = row.seq;
             seq_pointers_[i] = &seqs_[i];
-            outputs_[i] = rows[i].output;
-            if (rows[i].output) output_rows_.push_back(static_cast<int32_t>(i));
+            outputs_[i] = row.output;
+            places_[order_[i]] = static_cast<int32_t>(i);
+        }
+        for (size_t i = 0; i < n; ++i) {
+            if (rows[i].output) output_rows_.push_back(places_[i]);
         }
         const llama_batch batch{static_cast<int32_t>(n), tokens_.data(),       nullptr,        positions_.data(),
                                 counts_.data(),          seq_pointers_.data(), outputs_.data()};
@@ -174,6 +190,8 @@ private:
     std::vector<llama_seq_id> seqs_;
     std::vector<llama_seq_id *> seq_pointers_;
     std::vector<int8_t> outputs_;
+    std::vector<size_t> order_;
+    std::vector<int32_t> places_;  // of the rows that were given, among those that are decoded
     std::vector<int32_t> output_rows_;
 };
 

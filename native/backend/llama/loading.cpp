@@ -28,7 +28,9 @@ double smallest_cache(const GgufFile & file) {
     const double cell = most(".block_count", 1) * most(".attention.head_count_kv", static_cast<int64_t>(heads)) *
                         (most(".attention.key_length", static_cast<int64_t>(width)) +
                          most(".attention.value_length", static_cast<int64_t>(width)));
-    return smallest_cells * 2.0 * cell;
+    const double state = most(".embedding_length", 1) * most(".wkv.head_size", 0) +
+                         most(".ssm.inner_size", 0) * (most(".ssm.state_size", 0) + most(".ssm.conv_kernel", 0));
+    return smallest_cells * 2.0 * cell + sizeof(float) * most(".block_count", 1) * state;
 }
 
 }  // namespace
@@ -52,7 +54,7 @@ void assert_fits(double bytes, const std::string & what) {
 
 ModelPtr open_model(const std::string & path, const GgufFile & file, int32_t gpu_layers, Weights weights) {
     if (const auto why = unfit(file)) throw Error(ErrorCode::unsupported_model, *why);
-    file.check();
+    file.check(!is_recurrent(file));
     assert_fits(smallest_cache(file), "its smallest KV cache");
 
     llama_model_params params = llama_model_default_params();
