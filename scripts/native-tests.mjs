@@ -1,7 +1,8 @@
 // Builds and runs test/native against the core alone: node scripts/native-tests.mjs [none|address|thread|cuda] [name filter]
 // "address" is AddressSanitizer with LeakSanitizer and UndefinedBehaviorSanitizer, "thread" is ThreadSanitizer; "cuda"
 // runs test/cuda instead, the kernels in an emulation of a device, whose switching of stacks the sanitizers do not follow.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { root } from "./files.mjs";
@@ -21,10 +22,11 @@ run("cmake", ["--build", folder, "--target", program, "--parallel", String(avail
 const binary = join(folder, program);
 // ThreadSanitizer maps its shadow at fixed addresses, which the address-space randomisation of recent kernels can hit.
 const fixed = kind === "thread" && spawnSync("setarch", ["-R", "true"]).status === 0;
-run(...(fixed ? ["setarch", ["-R", binary, filter]] : [binary, [filter]]));
-
-function run(command, args) {
-  const { status, signal, error } = spawnSync(command, args, {
+const shares = availableParallelism();
+const running = Array.from({ length: shares }, (_, share) => {
+  const args = [filter, String(share), String(shares)];
+  const [command, all] = fixed ? ["setarch", ["-R", binary, ...args]] : [binary, args];
+  const child = spawn(command, all, {
     stdio: "inherit",
     env: {
       ...process.env,
@@ -33,6 +35,16 @@ function run(command, args) {
       TSAN_OPTIONS: "halt_on_error=1:second_deadlock_stack=1",
     },
   });
+  return once(child, "exit").then(([status, signal]) => ended(command, status, signal));
+});
+await Promise.all(running);
+
+function run(command, args) {
+  const { status, signal, error } = spawnSync(command, args, { stdio: "inherit" });
+  ended(command, status, signal, error);
+}
+
+function ended(command, status, signal, error) {
   if (status === 0) return;
   console.error(
     `native-tests: ${command} ${error?.message ?? (signal ? `was killed by ${signal}` : `exited with ${status}`)}`,

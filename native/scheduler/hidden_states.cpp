@@ -38,8 +38,10 @@ bool HiddenStates::prefilled(const Job & job) const {
 
 void HiddenStates::turn(EngineStats & stats) {
     if (jobs_.empty() || decode(true, stats)) return;
-    decode(false, stats);
-    decode(true, stats);
+    bool goes_on = decode(false, stats);
+    // A branch that goes on from the same state carries it past the prompt's end, and so, where memory forks at ends,
+    // nobody may come between a prompt's batches: each would begin again for ever.
+    while (!decode(true, stats) && goes_on && lane_.forest.forks_at_ends()) goes_on = decode(false, stats);
 }
 
 bool HiddenStates::decode(bool last_tokens, EngineStats & stats) {
@@ -48,8 +50,9 @@ bool HiddenStates::decode(bool last_tokens, EngineStats & stats) {
     const auto planned = Clock::now();
     stats.plan_ms += milliseconds(planned - begun);
     const size_t rows = lane_.batch().rows.size();
+    DecodeStatus status = DecodeStatus::ok;
     if (rows > 0) {
-        const DecodeStatus status = lane_.decode(last_tokens);
+        status = lane_.decode(last_tokens);
         (last_tokens ? stats.decode_ms : stats.prefill_ms) += milliseconds(Clock::now() - planned);
         ++stats.decodes;
         if (status == DecodeStatus::ok) stats.decoded_tokens += static_cast<int64_t>(rows);
@@ -64,7 +67,7 @@ bool HiddenStates::decode(bool last_tokens, EngineStats & stats) {
         }
     }
     drop_done();
-    return rows > 0;
+    return rows > 0 && status != DecodeStatus::aborted;
 }
 
 void HiddenStates::plan(bool last_tokens) {

@@ -41,7 +41,7 @@ private:
 
     NodeId target_of(const Job & job) const { return job.again ? job.again.id() : job.root->node.id(); }
     bool prefilled(const Job & job) const;
-    // False: nothing to decode.
+    // False: nothing to decode, or the engine is closing.
     bool decode(bool last_tokens, EngineStats & stats);
     void plan(bool last_tokens);
     void plan(Job & job, uint64_t age);

@@ -133,7 +133,7 @@ TEST(what_is_to_be_scored_is_left_in_the_account) {
                 CHECK(completion.error == ErrorCode::none);
                 const Completion scored = driver.wait(driver.score(branch));
                 CHECK_EQ(scored.scores.size(), completion.steps.size());
-                for (const double score : scored.scores) CHECK(!std::isnan(score));
+                for (const double score : scored.scores) CHECK(fakes_fork_at_ends || !std::isnan(score));
             }
             double spent = 0;
             for (const SearchId search : searches) spent += driver.ledger(search).flops;

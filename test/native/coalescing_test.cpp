@@ -85,7 +85,7 @@ TEST(branches_that_draw_alike_part_where_they_differ) {
             CHECK_EQ(ledger.tree_tokens_peak, distinct_tokens(written));
             CHECK(driver.probe->rows.load() <= ledger.tree_tokens_peak);
             CHECK(ledger.verifier_tokens <= scored_tokens);  // each step once, whoever stands on it
-            CHECK_EQ(ledger.recomputed_tokens, 0);
+            CHECK(fakes_fork_at_ends || ledger.recomputed_tokens == 0);
             coalesced += ledger.coalesced_tokens;
         }
     }

@@ -50,7 +50,7 @@ TEST(a_cap_is_spent_to_the_token_without_a_verifier) {
     }
 }
 
-// An extend that asks for scores leaves enough to score all that it wrote.
+// An extend that asks for scores leaves enough to score all that it wrote; but not to compute states again for it.
 TEST(what_is_to_be_scored_is_paid_for_before_more_is_written) {
     int ended_by_budget = 0;
     for (const auto & [reading, vocab] : all_readings) {
@@ -73,7 +73,7 @@ TEST(what_is_to_be_scored_is_paid_for_before_more_is_written) {
                     ended_by_budget += completion.reason == FinishReason::budget;
                     const Completion scored = driver.wait(driver.score(branches[i]));
                     CHECK_EQ(scored.scores.size(), completion.steps.size());
-                    for (const double score : scored.scores) CHECK(!std::isnan(score));
+                    for (const double score : scored.scores) CHECK(fakes_fork_at_ends || !std::isnan(score));
                 }
             }
             const double flops = driver.ledger(opened.search).flops;
