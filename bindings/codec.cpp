@@ -6,7 +6,7 @@ namespace thinktree {
 
 namespace {
 
-enum class Op { open, fork, extend, score, release, stop, ledger, close, condition, hidden, write };
+enum class Op { open, fork, extend, score, release, stop, ledger, close, condition, hidden, write, pair };
 
 class Reader {
 public:
@@ -28,6 +28,13 @@ public:
     Text prompt() {
         std::string before = string(), words = string(), after = string();
         return {{std::move(before), true}, {std::move(words), false}, {std::move(after), true}};
+    }
+
+    // The same of several: a template, words, a template, and so on.
+    Text parts() {
+        Text text;
+        for (uint32_t n = id(); n > 0; --n) text.push_back({string(), text.size() % 2 == 0});
+        return text;
     }
 
 private:
@@ -71,6 +78,7 @@ OpenSearch read_open(Reader & in) {
     c.max_length = in.integer();
     c.flops_budget = in.number();
     c.account = in.id();
+    c.judges = in.id();
     c.verifier_sees_context = in.number() != 0;
     const uint32_t stops = in.id();
     c.rules.delimiters.clear();
@@ -126,11 +134,17 @@ Command read_command(Napi::Env env, Reader & in) {
         case Op::condition: {
             const BranchId parent = in.id();
             const BranchId branch = in.id();
-            return Condition{parent, branch, in.string()};
+            return Condition{parent, branch, in.parts()};
         }
         case Op::write: {
             const BranchId branch = in.id();
             return Write{branch, in.string()};
+        }
+        case Op::pair: {
+            const RequestId request = in.id();
+            const BranchId branch = in.id();
+            std::string positive = in.string(), negative = in.string();
+            return ReadPair{request, branch, std::move(positive), std::move(negative)};
         }
         case Op::hidden: {
             const RequestId request = in.id();

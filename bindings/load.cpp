@@ -67,6 +67,7 @@ EngineOptions read_options(const Napi::Object & object) {
         options.verifier = read_model(verifier.As<Napi::Object>());
         if (const Napi::Value reading = verifier.As<Napi::Object>().Get("reading"); reading.IsObject()) {
             options.reading = read_reading(reading.As<Napi::Object>());
+            options.judges = text(reading.As<Napi::Object>(), "kind") == judge_reading;
         }
     }
     if (const Napi::Value draft = object.Get("draft"); draft.IsObject()) {
@@ -110,7 +111,14 @@ Lanes load(const EngineOptions & options, const std::function<bool()> & should_a
     Lanes lanes;
     lanes.generator = next_lane();
     info.generator = describe(*lanes.generator, cells[0]);
-    if (options.verifier) {
+    if (options.verifier && options.judges) {
+        for (const std::string & word : {options.reading.positive, options.reading.negative}) {
+            single_token(*models[next], word);
+        }
+        lanes.judge = next_lane();
+        info.verifier = describe(*lanes.judge, cells[1]);
+        info.verifier->reading = judge_reading;
+    } else if (options.verifier) {
         lanes.reading = make_reading(options.reading, *models[next]);
         lanes.verifier = next_lane(lanes.reading.kind == Reading::Kind::head);
         info.verifier = describe(*lanes.verifier, cells[1]);

@@ -26,6 +26,7 @@ struct EngineOptions {
     ModelOptions generator;
     std::optional<ModelOptions> verifier;
     ReadingOptions reading;  // of the verifier
+    bool judges = false;     // it is asked and writes: of the reading only the pair counts
     std::optional<ModelOptions> draft;
     DraftOptions drafting;
     ContextOptions context;

@@ -25,6 +25,8 @@ ReadingOptions read_reading(const Napi::Object & options);
 // Throws Error (invalid_option, model_load_failed).
 Reading make_reading(const ReadingOptions & options, const Model & model);
 
+// Of a judge, which is no Reading: see Lanes::judge.
+constexpr const char * judge_reading = "judge";
 const char * reading_name(Reading::Kind kind);
 
 }  // namespace thinktree

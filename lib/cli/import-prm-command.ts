@@ -41,7 +41,7 @@ Recipes: how the model is asked. A head tells its own:
   qwen2.5-math-prm, skywork-o1, reasoneval, trl (token classification),
   orm (one reward for a whole solution).
 A plain language model needs --recipe:
-  math-shepherd, rlhflow, eurus-prm.
+  math-shepherd, rlhflow, eurus-prm, genprm, thinkprm.
 
 Types: of the matrices; q8_0 takes half of f16's room at hardly any loss, q4_k a
 quarter. With q5 and q4 the embeddings and logits get q6_k; what a type does

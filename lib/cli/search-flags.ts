@@ -41,6 +41,7 @@ export interface ModelFlags {
   /** False: --no-verifier. */
   readonly verifier?: string | false;
   readonly verifierRecipe?: string;
+  readonly verifierVotes?: number;
   readonly draft?: string;
   readonly cacheFolder?: string;
   readonly kvCells?: number;
@@ -139,6 +140,7 @@ export function addModelFlags(command: Command): Command {
       "how it reads a solution: likelihood, math-shepherd, ... (default: as the file says or is called)",
       fileName,
     )
+    .option("--verifier-votes <count>", "of a judge (genprm, thinkprm) on each step (default: 1)", wholeNumber(1, 256))
     .option(
       "--draft <file.gguf>",
       "a smaller model of the same vocabulary, for speed where few texts are written",
@@ -202,7 +204,7 @@ function modelsOf(
   flags: ModelFlags,
   verifier: string | null | undefined,
 ): Pick<ModelOptions, "generator" | "verifier"> {
-  const { generator, generatorRecipe: recipe, system, steps, verifierRecipe, gpuLayers } = flags;
+  const { generator, generatorRecipe: recipe, system, steps, verifierRecipe, verifierVotes: votes, gpuLayers } = flags;
   const layers = gpuLayers !== undefined && { gpuLayers };
   const asked = {
     ...(recipe !== undefined && { recipe }),
@@ -210,7 +212,11 @@ function modelsOf(
     ...(steps !== undefined && { steps }),
     ...layers,
   };
-  const read = { ...(verifierRecipe !== undefined && { recipe: verifierRecipe }), ...layers };
+  const read = {
+    ...(verifierRecipe !== undefined && { recipe: verifierRecipe }),
+    ...(votes !== undefined && { votes }),
+    ...layers,
+  };
   const judge = verifier === undefined && generator === undefined ? embedded("tiny-strong.gguf") : verifier;
   const path = generator ?? embedded("tiny-generator.gguf");
   if (Object.keys(asked).length + Object.keys(read).length === 0) {

@@ -19,7 +19,7 @@ export interface Ledger {
   /** Saved by that: as many more would have been generated if every branch had written for itself. */
   readonly coalescedTokens: number;
   readonly verifierPromptTokens: number;
-  /** Step tokens and tags that the verifier decoded, each once. */
+  /** Step tokens and tags that the verifier decoded, each once. Of a judge, what it wrote; what it was told is its prompt. */
   readonly verifierTokens: number;
   /** Decoded again by either model after its KV cells had to be given up. */
   readonly recomputedTokens: number;
@@ -101,7 +101,7 @@ export interface ModelInfo {
   /** Floats of one hidden state. */
   readonly width: number;
   /** How a verifier's scores are read. */
-  readonly reading?: "likelihood" | "pair" | "head";
+  readonly reading?: "likelihood" | "pair" | "head" | "judge";
   readonly recipe: Readonly<Record<string, string>>;
 }
 

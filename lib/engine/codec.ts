@@ -81,6 +81,7 @@ const OP = {
   condition: 8,
   hidden: 9,
   write: 10,
+  pair: 11,
 } as const;
 const WITHOUT_LIMIT = -1;
 const UINT32 = 2 ** 32;
@@ -96,11 +97,12 @@ export class CommandBuffer {
     return this.numbers.length === 0;
   }
 
-  open(request: number, search: number, root: number, account: number, command: OpenCommand): void {
+  /** `judges`: the search whose steps this one judges; 0: none. */
+  open(request: number, search: number, root: number, account: number, judges: number, command: OpenCommand): void {
     const { seed, stop, steps, verifierSeesContext = false } = command;
     const limits = [command.tokenBudget, command.deadlineMs, command.maxLength, command.flopsBudget];
     this.numbers.push(OP.open, request, search, root, Math.floor(seed / UINT32), seed % UINT32);
-    this.numbers.push(...limits.map((limit) => limit ?? WITHOUT_LIMIT), account);
+    this.numbers.push(...limits.map((limit) => limit ?? WITHOUT_LIMIT), account, judges);
     this.numbers.push(verifierSeesContext ? 1 : 0, stop.length, steps.delimiters.length);
     this.numbers.push(steps.tokens ?? 0, steps.leastLogProbability ?? -Infinity);
     this.pattern(steps.pattern);
@@ -131,9 +133,10 @@ export class CommandBuffer {
     this.numbers.push(OP.fork, parent, first, count);
   }
 
-  condition(parent: number, branch: number, text: string): void {
-    this.numbers.push(OP.condition, parent, branch);
-    this.strings.push(text);
+  /** A template, words, a template, and so on. */
+  condition(parent: number, branch: number, texts: readonly string[]): void {
+    this.numbers.push(OP.condition, parent, branch, texts.length);
+    this.strings.push(...texts);
   }
 
   write(branch: number, text: string): void {
@@ -149,6 +152,11 @@ export class CommandBuffer {
 
   score(request: number, branch: number): void {
     this.numbers.push(OP.score, request, branch);
+  }
+
+  pair(request: number, branch: number, positive: string, negative: string): void {
+    this.numbers.push(OP.pair, request, branch);
+    this.strings.push(positive, negative);
   }
 
   release(branch: number): void {

@@ -6,7 +6,9 @@
  */
 import type { EngineStats, LoadedModels } from "./addon.js";
 import { Channel } from "./channel.js";
-import { modelFiles, resolveOptions, type EngineOptions, type ModelFiles } from "./options.js";
+import { Judge } from "./judge.js";
+import type { JudgeRules } from "./judge-rules.js";
+import { judgeOf, modelFiles, resolveOptions, type EngineOptions, type ModelFiles } from "./options.js";
 import { Tree, type TreeOptions } from "./tree.js";
 
 export class EngineCore implements AsyncDisposable {
@@ -21,6 +23,7 @@ export class EngineCore implements AsyncDisposable {
       channel,
       { ...models, generator: asked, ...(read && { verifier: read }) },
       modelFiles(resolved),
+      judgeOf(resolved),
     );
   }
 
@@ -28,11 +31,14 @@ export class EngineCore implements AsyncDisposable {
     private readonly channel: Channel,
     readonly models: LoadedModels,
     readonly files: ModelFiles,
+    private readonly rules: JudgeRules | undefined,
   ) {}
 
   /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
   openTree(options: TreeOptions, account?: number): Promise<Tree> {
-    return Tree.open(this.channel, options, account);
+    const { channel, rules } = this;
+    const judge = rules && ((search: number) => Judge.open(channel, search, options, rules));
+    return Tree.open(channel, options, { account, judge });
   }
 
   /**

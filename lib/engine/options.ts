@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 
 import { parseOptions } from "../errors.js";
+import { judgeRules, type JudgeRules } from "./judge-rules.js";
 
 const count = z.number().int().positive();
 
@@ -38,25 +39,27 @@ const modelFile = z.strictObject({
 /** Templates: special tokens are recognised in them. `trims`: blanks before the step's text go. */
 const frame = z.strictObject({ before: z.string(), after: z.string(), trims: z.boolean().optional() });
 
+const reading = z.strictObject({
+  kind: z.enum(["likelihood", "pair", "head"]),
+  words: z.enum(["own", "joined", "apart"]),
+  first: frame,
+  next: frame,
+  probe: z.string().optional(),
+  oneLine: z.boolean().optional(),
+  beforeLast: z.boolean().optional(),
+  /** Of a pair: texts of single tokens. */
+  positive: z.string().optional(),
+  negative: z.string().optional(),
+  /** Of a head: its sidecar file, how its outputs become a score, and which of them. */
+  head: z.string().optional(),
+  activation: z.enum(["sigmoid", "softmax"]).optional(),
+  classes: z.array(z.number().int().nonnegative()).optional(),
+});
+
 const verification = z
   .strictObject({
     /** How a step is put and its score read: native/scheduler/reading.h. Default: its likelihood. */
-    reading: z.strictObject({
-      kind: z.enum(["likelihood", "pair", "head"]),
-      words: z.enum(["own", "joined", "apart"]),
-      first: frame,
-      next: frame,
-      probe: z.string().optional(),
-      oneLine: z.boolean().optional(),
-      beforeLast: z.boolean().optional(),
-      /** Of a pair: texts of single tokens. */
-      positive: z.string().optional(),
-      negative: z.string().optional(),
-      /** Of a head: its sidecar file, how its outputs become a score, and which of them. */
-      head: z.string().optional(),
-      activation: z.enum(["sigmoid", "softmax"]).optional(),
-      classes: z.array(z.number().int().nonnegative()).optional(),
-    }),
+    reading: z.discriminatedUnion("kind", [reading, judgeRules]),
     /** Instead of what the file says of itself in `ModelInfo.recipe`. */
     recipe: z.record(z.string(), z.string()),
   })
@@ -140,6 +143,7 @@ const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}.g
 
 type Resolved = object & {
   readonly path?: string;
+  readonly reading?: z.infer<typeof reading> | JudgeRules | undefined;
   readonly recipe?: Readonly<Record<string, string>> | undefined;
 };
 
@@ -158,6 +162,11 @@ export interface ModelFiles {
 
 export function modelFiles({ generator, verifier }: ResolvedOptions): ModelFiles {
   return { generator: generator.path ?? null, verifier: verifier && (verifier.path ?? null) };
+}
+
+/** Undefined: the verifier reads, or there is none. */
+export function judgeOf({ verifier }: ResolvedOptions): JudgeRules | undefined {
+  return verifier?.reading?.kind === "judge" ? verifier.reading : undefined;
 }
 
 /** @throws {ThinkTreeError} INVALID_OPTION */

@@ -39,18 +39,49 @@ export interface TreeOptions extends OpenCommand {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Scores steps in the place of a verifier that reads them. */
+export interface StepJudge {
+  /** True once a budget or a deadline has kept it from a verdict. */
+  readonly exhausted: boolean;
+  /** Of a solution's steps, one each, in [0, 1]; null: it has come to none. */
+  scores(steps: readonly string[]): Promise<(number | null)[]>;
+}
+
+/** What a search has to do with others. */
+interface Relations {
+  /** Whose budgets it spends. Default: its own. */
+  readonly account?: number | undefined;
+  /** The search whose steps it judges. */
+  readonly judges?: number | undefined;
+  /** Opens a search that judges the steps of this one, whose id is given. */
+  readonly judge?: ((search: number) => Promise<StepJudge>) | undefined;
+}
+
 export class Tree implements SearchTree, AsyncDisposable {
   readonly root: Branch;
   private ended = false;
   private closing: Promise<Ledger> | undefined;
+  private judge: StepJudge | undefined;
   private readonly onAbort = () => void this.close().catch(() => undefined);
 
   /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
-  static async open(channel: Channel, options: TreeOptions, account = OWN_ACCOUNT): Promise<Tree> {
+  static async open(channel: Channel, options: TreeOptions, relations: Relations = {}): Promise<Tree> {
     if (options.signal?.aborted) throw cancelled();
+    const { account = OWN_ACCOUNT, judges = 0, judge: openJudge } = relations;
     const [search, root] = [channel.allocateIds(1), channel.allocateIds(1)];
-    await channel.request((commands, request) => commands.open(request, search, root, account, options));
+    const opening = channel.request((commands, request) =>
+      commands.open(request, search, root, account, judges, options),
+    );
+    const judging = openJudge?.(search); // in the same crossing
+    judging?.catch(() => undefined);
+    await opening;
     const tree = new Tree(channel, search, root, options);
+    try {
+      tree.judge = await judging;
+    } catch (error) {
+      await tree.close();
+      throw error;
+    }
     // The signal may have fired while the engine answered.
     if (options.signal?.aborted) {
       await tree.close();
@@ -72,7 +103,7 @@ export class Tree implements SearchTree, AsyncDisposable {
   }
 
   get exhausted(): boolean {
-    return this.ended;
+    return this.ended || this.judge?.exhausted === true;
   }
 
   fork(branch: Branch, n: number): Branch[] {
@@ -86,10 +117,12 @@ export class Tree implements SearchTree, AsyncDisposable {
     });
   }
 
-  condition(branch: Branch, text: string): Branch {
+  /** Of several texts, the second, fourth, ... are words: special tokens are recognised in the others alone. */
+  condition(branch: Branch, text: string | readonly string[]): Branch {
     const parent = this.own(branch);
     const id = this.channel.allocateIds(1);
-    this.channel.send((commands) => commands.condition(parent.id, id, text));
+    const texts = typeof text === "string" ? [text] : text;
+    this.channel.send((commands) => commands.condition(parent.id, id, texts));
     return new TreeBranch(id, []);
   }
 
@@ -115,23 +148,51 @@ export class Tree implements SearchTree, AsyncDisposable {
     await this.forEach(branches, async (branch) => {
       if (branch.finished) return;
       const { reason, steps: written } = await this.channel.request((commands, request) =>
-        commands.extend(request, branch.id, steps, score, sampler, ahead),
+        commands.extend(request, branch.id, steps, score && this.judge === undefined, sampler, ahead),
       );
       branch.finishReason = reason;
       branch.steps.push(...written.map((step) => ({ ...step, score: null })));
       if (reason === "budget" || reason === "deadline") this.ended = true;
+      if (score) this.judge?.scores(textsOf(branch)).catch(() => undefined); // `score` waits, and tells what is wrong
     });
   }
 
   async score(branches: readonly Branch[]): Promise<void> {
     await this.forEach(branches, async (branch) => {
       if (branch.steps.every((step) => step.score !== null)) return;
-      const { scores } = await this.channel.request((commands, request) => commands.score(request, branch.id));
-      branch.steps.forEach((step, i) => {
-        const score = scores[i] ?? NaN;
-        if (!Number.isNaN(score)) step.score = score;
-      });
+      const scores = await (this.judge === undefined ? this.scoresOf(branch) : this.judged(branch, this.judge));
+      branch.steps.forEach((step, i) => (step.score ??= scores[i] ?? null));
     });
+  }
+
+  private async scoresOf(branch: TreeBranch): Promise<(number | null)[]> {
+    const { scores } = await this.channel.request((commands, request) => commands.score(request, branch.id));
+    return scores.map((score) => (Number.isNaN(score) ? null : score));
+  }
+
+  private async judged(branch: TreeBranch, judge: StepJudge): Promise<(number | null)[]> {
+    try {
+      return await judge.scores(textsOf(branch));
+    } catch (error) {
+      if (this.closing !== undefined) throw cancelled(); // and not whatever it met then
+      throw error;
+    }
+  }
+
+  /**
+   * The probability that the text of `branch` goes on with the token `positive`, if it does with that or `negative`, in
+   * [0, 1], by the generator; null if a deadline or a budget came before it. The branch must not be extended meanwhile.
+   * @throws {ThinkTreeError} INVALID_OPTION: no single tokens; CONTEXT_EXCEEDED: no room for what the branch has
+   */
+  async pair(branch: Branch, positive: string, negative: string): Promise<number | null> {
+    const { id } = this.own(branch);
+    const { scores } = await this.channel.request((commands, request) =>
+      commands.pair(request, id, positive, negative),
+    );
+    const [share = NaN] = scores;
+    if (!Number.isNaN(share)) return share;
+    this.ended = true;
+    return null;
   }
 
   release(branches: readonly Branch[]): void {
@@ -194,6 +255,10 @@ export class Tree implements SearchTree, AsyncDisposable {
 function ledgerOf(completion: NativeCompletion): Ledger {
   if (completion.ledger === undefined) throw new ThinkTreeError("INTERNAL", "the engine answered without a ledger");
   return completion.ledger;
+}
+
+function textsOf(branch: Branch): string[] {
+  return branch.steps.map(({ text }) => text);
 }
 
 function cancelled(): ThinkTreeError {

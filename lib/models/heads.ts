@@ -12,6 +12,8 @@ export const recipeNames = [
   "math-shepherd",
   "rlhflow",
   "eurus-prm",
+  "genprm",
+  "thinkprm",
   "qwen2.5-math-prm",
   "skywork-o1",
   "reasoneval-7b",
@@ -22,7 +24,7 @@ export const recipeNames = [
 export type RecipeName = (typeof recipeNames)[number];
 
 /** These read logits of the language model itself. */
-const headless: readonly RecipeName[] = ["math-shepherd", "rlhflow", "eurus-prm"];
+const headless: readonly RecipeName[] = ["math-shepherd", "rlhflow", "eurus-prm", "genprm", "thinkprm"];
 
 export interface Layer {
   readonly weight: StoredTensor;

@@ -44,6 +44,9 @@ export async function scoreSolution(
     tree.write(tree.root, ends ? step : step + delimiter);
   });
   await tree.score([tree.root]);
-  const scores = tree.root.steps.map(({ score }) => score!);
+  const scores = tree.root.steps.map(({ score }) => {
+    if (score !== null) return score;
+    throw new ThinkTreeError("CONTEXT_EXCEEDED", "the judge's context has no room for a verdict on these steps");
+  });
   return { scores, score: aggregate(scores, aggregationOf(verifier))!, ledger: await tree.close() };
 }

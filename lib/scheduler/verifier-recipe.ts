@@ -10,8 +10,16 @@ import { basename } from "node:path";
 import { metadataTexts } from "../engine/metadata.js";
 import type { EngineOptions } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
-import { checkRecipe, frameOf, likelihood, type CheckedRecipe, type VerifierRecipe } from "../verifiers/recipe.js";
+import {
+  checkRecipe,
+  frameOf,
+  likelihood,
+  type CheckedRecipe,
+  type JudgeReading,
+  type VerifierRecipe,
+} from "../verifiers/recipe.js";
 import { renderChat, tokensOf, type Turn } from "./chat-template.js";
+import { judgeOf, type Render } from "./judge-recipe.js";
 import { RecipeFiles } from "./recipe-files.js";
 
 export interface VerifierFile {
@@ -23,35 +31,46 @@ export interface VerifierFile {
    * language model. Default: as the GGUF says or is called, else likelihood.
    */
   readonly recipe?: string | VerifierRecipe | undefined;
+  /** Of a judge: analyses of each step, 1 to 256, whose verdicts' mean is the score. Default: as the recipe says. */
+  readonly votes?: number | undefined;
   /** Where the recipe reads a reward head: its sidecar. Default: NAME.head.gguf beside NAME.gguf. */
   readonly head?: string | undefined;
 }
 
 type Metadata = ReadonlyMap<string, string>;
 type EngineVerifier = Extract<EngineOptions["verifier"], { path: string }>;
-type Reading = NonNullable<EngineVerifier["reading"]>;
+type Reading = Exclude<NonNullable<EngineVerifier["reading"]>, { kind: "judge" }>;
 
 const files = new RecipeFiles("", checkRecipe, [likelihood]);
 
 /**
  * With what its recipe says in the place of its name.
- * @throws {ThinkTreeError} INVALID_OPTION: no such recipe, or no head for it; UNSUPPORTED_MODEL: a chat template that fails
+ * @throws {ThinkTreeError} INVALID_OPTION: no such recipe, no head for it, or votes for one that is no judge's;
+ * UNSUPPORTED_MODEL: a chat template that fails
  */
 export async function readVerifier(file: string | VerifierFile): Promise<EngineVerifier> {
-  const { path, gpuLayers, recipe, head } = typeof file === "string" ? ({ path: file } as VerifierFile) : file;
+  const { path, gpuLayers, recipe, head, votes } = typeof file === "string" ? ({ path: file } as VerifierFile) : file;
   const metadata = await metadataTexts(path);
   const chosen = await (recipe === undefined
     ? recognised(path, metadata)
     : typeof recipe === "string"
       ? named(recipe)
       : checkRecipe(recipe, "verifier.recipe"));
+  const { read } = chosen;
+  if (typeof read === "object" && "analysis" in read) {
+    return judgeFile(chosen, read.analysis, path, metadata, gpuLayers, votes);
+  }
+  if (votes !== undefined) {
+    const mend = "leave votes out, or name a judge's recipe, such as genprm";
+    throw new ThinkTreeError("INVALID_OPTION", `votes are a judge's, and the recipe ${chosen.name} is none: ${mend}`);
+  }
   const { prompt, probe } = chosen.chat ? chatOf(chosen.chat, path, metadata) : chosen;
   const { name, first = chosen.next, next, words, oneLine, beforeLast, aggregation } = chosen;
   return {
     path,
     ...(gpuLayers !== undefined && { gpuLayers }),
     reading: {
-      ...{ words, first: frameOf(first)!, next: frameOf(next)!, ...readOf(chosen, path, head) },
+      ...{ words, first: frameOf(first)!, next: frameOf(next)!, ...readOf(read, name, path, head) },
       ...(probe !== undefined && { probe }),
       ...(oneLine !== undefined && { oneLine }),
       ...(beforeLast !== undefined && { beforeLast }),
@@ -79,7 +98,6 @@ const unreadable = [
       "EurusPRM compares the likelihoods of two models, and its card's code ends a step's sum after tokens of the next step, " +
       "which a search does not know yet",
   },
-  { pattern: /gen-?prm|think-?prm/i, why: "a generative judge's score is sampled from what it writes" },
 ];
 
 /** @throws {ThinkTreeError} UNSUPPORTED_MODEL */
@@ -120,7 +138,30 @@ function embeddedRecipe(metadata: Metadata): CheckedRecipe {
   return checkRecipe({ ...reading, name: own("reading"), aggregation }, "thinktree.verifier.* of the model");
 }
 
-function readOf({ read, name }: CheckedRecipe, path: string, head?: string): Omit<Reading, "words" | "first" | "next"> {
+function judgeFile(
+  recipe: CheckedRecipe,
+  analysis: JudgeReading,
+  path: string,
+  metadata: Metadata,
+  gpuLayers: number | undefined,
+  votes = analysis.votes,
+): EngineVerifier {
+  const render: Render = (turns, writesOn) => rendered(templateOf(path, metadata), turns, path, metadata, writesOn);
+  const { rules, prompt } = judgeOf(recipe, analysis, votes, render);
+  return {
+    path,
+    ...(gpuLayers !== undefined && { gpuLayers }),
+    reading: rules,
+    recipe: {
+      ...{ "verifier.recipe": recipe.name, "verifier.aggregation": recipe.aggregation, prompt_template: prompt },
+      "verifier.votes": String(votes),
+    },
+  };
+}
+
+type Read = Exclude<CheckedRecipe["read"], { analysis: unknown }>;
+
+function readOf(read: Read, name: string, path: string, head?: string): Omit<Reading, "words" | "first" | "next"> {
   if (read === "likelihood") return { kind: "likelihood" };
   if ("pair" in read) return { kind: "pair", positive: read.pair[0], negative: read.pair[1] };
   const sidecar = head ?? sidecarOf(path);
@@ -140,6 +181,15 @@ function sidecarOf(path: string): string {
 
 /** Before the step, with the question's place in it, and after the step. */
 function chatOf(chat: NonNullable<CheckedRecipe["chat"]>, path: string, metadata: Metadata) {
+  const template = templateOf(path, metadata);
+  const [prompt, probe, ...more] = rendered(template, chat, path, metadata, false).split("{step}");
+  if (prompt === undefined || probe === undefined || more.length > 0) {
+    throw new ThinkTreeError("UNSUPPORTED_MODEL", `the chat template of ${path} has no one place for a step`);
+  }
+  return { prompt, probe };
+}
+
+function templateOf(path: string, metadata: Metadata): string {
   const template = metadata.get("tokenizer.chat_template");
   if (template === undefined) {
     throw new ThinkTreeError(
@@ -147,16 +197,18 @@ function chatOf(chat: NonNullable<CheckedRecipe["chat"]>, path: string, metadata
       `${path} has no chat template: give its recipe a prompt instead of a chat`,
     );
   }
-  const [prompt, probe, ...more] = rendered(template, chat, path, metadata).split("{step}");
-  if (prompt === undefined || probe === undefined || more.length > 0) {
-    throw new ThinkTreeError("UNSUPPORTED_MODEL", `the chat template of ${path} has no one place for a step`);
-  }
-  return { prompt, probe };
+  return template;
 }
 
-function rendered(template: string, chat: readonly Turn[], path: string, metadata: Metadata): string {
+function rendered(
+  template: string,
+  chat: readonly Turn[],
+  path: string,
+  metadata: Metadata,
+  writesOn: boolean,
+): string {
   try {
-    return renderChat(template, chat, tokensOf(metadata), { writesOn: false });
+    return renderChat(template, chat, tokensOf(metadata), { writesOn, thinks: writesOn });
   } catch (cause) {
     const why = `the chat template of ${path} cannot be used: ${(cause as Error).message}`;
     throw new ThinkTreeError("UNSUPPORTED_MODEL", `${why}; give its recipe a prompt instead of a chat`, { cause });

@@ -12,6 +12,35 @@ import { aggregations } from "./aggregation.js";
 const text = z.string();
 const classNumber = z.number().int().min(0).max(1023);
 
+/** A judge writes an analysis of a step, and then a verdict. */
+const analysis = z.strictObject({
+  /** What it begins with; "{i}" is the step's number. Default: nothing. */
+  begin: text.default(""),
+  /** It ends with any of these, with what the verdict stands after, or with the model's end token. */
+  ends: z.array(z.string().min(1)).default([]),
+  /** Comes after an analysis that was cut at its longest length. Default: nothing. */
+  unfinished: text.default(""),
+  /** What the verdict stands after: written for the judge, where it has not done so itself. */
+  verdict: z.string().min(1),
+  /** Texts of single tokens, the good one first: its share of their probabilities is the vote. */
+  words: z.tuple([z.string().min(1), z.string().min(1)]),
+  /** In a conversation, what follows the verdict's word up to the turn's end. Default: nothing. */
+  after: text.default(""),
+  /** Of an analysis at most. */
+  tokens: z
+    .number()
+    .int()
+    .min(1)
+    .max(1 << 20),
+  /** Of the judge's sampling. Defaults: 0 (all) and 1. */
+  temperature: z.number().min(0).max(100),
+  topK: z.number().int().min(0).default(0),
+  topP: z.number().gt(0).max(1).default(1),
+  /** Analyses of each step, unless the option `votes` says otherwise; the score is the mean of their votes. */
+  votes: z.number().int().min(1).max(256).default(1),
+});
+export type JudgeReading = z.output<typeof analysis>;
+
 /** Templates' special tokens are recognised; in the question and in steps they are letters. */
 export const recipeSchema = z
   .strictObject({
@@ -33,7 +62,9 @@ export const recipeSchema = z
     probe: text.optional(),
     /**
      * Turns of a chat, instead of prompt and probe: the model's own template makes of them what stands before `{step}`,
-     * which is read first, and what stands after it, which is the probe.
+     * which is read first, and what stands after it, which is the probe. With an `analysis` to read: `{step}` stands for all
+     * the steps up to the judged one; or a turn that is "{analysis}", and one with the next "{step}" after it, make it a
+     * conversation of a step a turn. `{i}` in `first` and `next` is the step's number.
      */
     chat: z
       .array(z.strictObject({ role: z.string().min(1), content: text }))
@@ -54,6 +85,8 @@ export const recipeSchema = z
       z.strictObject({ pair: z.tuple([z.string().min(1), z.string().min(1)]) }),
       /** A reward head on the final hidden state; the probability of these classes together. */
       z.strictObject({ head: z.enum(["sigmoid", "softmax"]), classes: z.array(classNumber).min(1) }),
+      /** A judge. */
+      z.strictObject({ analysis }),
     ]),
     /** It is read one token before the step's end. */
     beforeLast: z.boolean().optional(),
@@ -73,7 +106,15 @@ export const recipeSchema = z
       path: ["beforeLast"],
       message: "is for a pair or a head, without a probe",
     },
-  );
+  )
+  .refine(({ read, chat, oneLine }) => !judges(read) || (chat !== undefined && !oneLine), {
+    path: ["chat"],
+    message: "a judge is asked by a chat, and its steps are shown as they are",
+  });
+
+function judges(read: unknown): read is { analysis: JudgeReading } {
+  return typeof read === "object" && read !== null && "analysis" in read;
+}
 
 export type VerifierRecipe = z.input<typeof recipeSchema>;
 export type CheckedRecipe = z.output<typeof recipeSchema>;

@@ -47,6 +47,9 @@ struct OpenSearch {
     // Searches that name the same account spend the two budgets together: those of the one that was opened first. It
     // lasts while one of them is open. 0: the search's own.
     AccountId account = 0;
+    // Not 0: the search whose steps this one judges, by the model that judges and not by the generator. It ends with
+    // that one, has its deadline, and is in its account and its ledger. Its tokens are none of the token budget's.
+    SearchId judges = 0;
     int64_t max_length = -1;  // tokens of one solution; negative: what the context holds
     // False: the verifier scores a conditioned branch's steps as if they followed its prompt. True: as if they followed
     // what the generator has read.
@@ -66,7 +69,7 @@ struct Fork {
 struct Condition {
     BranchId parent;
     BranchId branch;
-    std::string text;
+    Text text;
 };
 
 // The next step of the branch's solution, which is given and not written by the generator.
@@ -90,6 +93,15 @@ struct Extend {
 struct Score {
     RequestId request;
     BranchId branch;
+};
+
+// The probability of one token to come next, if it or the other does. Both are texts of single tokens. Unscored where a
+// deadline or a budget comes before it.
+struct ReadPair {
+    RequestId request;
+    BranchId branch;
+    std::string positive;
+    std::string negative;
 };
 
 struct Release {
@@ -118,8 +130,8 @@ struct CloseSearch {
     SearchId search;
 };
 
-using Command = std::variant<OpenSearch, Fork, Condition, Write, Extend, Score, Release, HiddenState, Stop, ReadLedger,
-                             CloseSearch>;
+using Command = std::variant<OpenSearch, Fork, Condition, Write, Extend, Score, ReadPair, Release, HiddenState, Stop,
+                             ReadLedger, CloseSearch>;
 
 enum class FinishReason { step, end, length, budget, deadline };
 
@@ -146,7 +158,7 @@ struct Ledger {
     int64_t generated_tokens = 0;        // written, end tokens included; what branches wrote alike counts once
     int64_t coalesced_tokens = 0;        // saved by that: what they would have written beyond, each for itself
     int64_t verifier_prompt_tokens = 0;  // of prompts and contexts, prefilled by the verifier, once
-    int64_t verifier_tokens = 0;         // step tokens and tags, each once
+    int64_t verifier_tokens = 0;         // step tokens and tags, each once; a judge's: what it has written
     int64_t recomputed_tokens = 0;       // by either, after parking
     int64_t kv_cells_peak = 0;           // the generator's cache
     int64_t verifier_kv_cells_peak = 0;
@@ -166,9 +178,9 @@ struct Completion {
     std::string message;
     FinishReason reason = FinishReason::step;  // of an Extend
     std::vector<StepResult> steps;             // of an Extend: those it wrote
-    std::vector<double> scores;                // of a Score: of every step of the solution; NaN: unscored
-    std::vector<float> hidden;                 // of a HiddenState
-    std::optional<Ledger> ledger;              // of ReadLedger and CloseSearch
+    std::vector<double> scores;    // of a Score: every step's of the solution; of a ReadPair: one. NaN: none
+    std::vector<float> hidden;     // of a HiddenState
+    std::optional<Ledger> ledger;  // of ReadLedger and CloseSearch
 };
 
 // Where the scheduler's time has gone since the engine was loaded; milliseconds and counts.

@@ -47,17 +47,18 @@ std::shared_ptr<Step> Generator::open(Search & search, const Text & prompt) {
     return step;
 }
 
-std::shared_ptr<Step> Generator::condition(const Branch & branch, const std::string & text) {
+std::shared_ptr<Step> Generator::condition(const Branch & branch, const Text & text) {
     const std::shared_ptr<Step> & from = branch.step;
     // Where a stop string ended the attempt, its tokens are no part of what is read on.
     Step & above = from->cut ? *from->parent->place : *from->place;
-    const std::string words = from->cut ? from->text + text : text;
-    std::vector<Token> tokens = lane_->model->tokenize(template_text(words), false);
+    Text words = from->cut ? plain_text(from->text) : Text();
+    words.insert(words.end(), text.begin(), text.end());
+    std::vector<Token> tokens = lane_->model->tokenize(words, false);
     auto step = std::make_shared<Step>();
     step->parent = from;
     step->search = branch.search;
     step->given = true;
-    step->text = text;
+    for (const TextPart & part : text) step->text += part.text;
     if (tokens.empty()) {
         step->place = &above;
     } else {
@@ -132,7 +133,8 @@ void Generator::extend(Branch & branch, const Extend & command) {
         return leave(place);
     }
     const auto beside = std::find_if(jobs_.begin(), jobs_.end(), [&](const auto & job) {
-        return !job->growing && job->step() == branch.step;  // they will draw from the same logits
+        // They will draw from the same logits.
+        return !job->growing && job->step() == branch.step && !job->reads_only();
     });
     if (beside != jobs_.end()) {
         (*beside)->writers.push_back(std::move(writer));
@@ -258,7 +260,7 @@ void Generator::plan(uint32_t owed, const Job * alone) {
             forest.plan(end, node.size(), alone != nullptr ? 0 : job->age, lane_->batch());
             const size_t rows = lane_->batch().rows.size() - before;
             job->planned = rows > 0;
-            search.account->committed.generator += static_cast<int64_t>(rows);
+            search.commit(static_cast<int64_t>(rows));
         }
         // Its logits are kept, or come with its own rows or with another's of the same place.
         if (owes == 0 || job->planned) search.account->committed.verifier += to_score;
@@ -269,6 +271,10 @@ void Generator::plan(uint32_t owed, const Job * alone) {
 // the job that has drawn what its draft began with, if one has: it can draw from the draft's next row.
 Job * Generator::apply(Job & job, std::span<const Answer> drawn) {
     lane_->served(job.age);
+    if (job.reads_only()) {
+        take_read(job, drawn.front().value);
+        return nullptr;
+    }
     if (ends_here(job, drawn.front())) return nullptr;
     const auto is_guessed = [&](const Answer & answer) { return answer.token == job.draft->tokens.front(); };
     if (job.draft && std::none_of(drawn.begin(), drawn.end(), is_guessed)) job.draft = {};
@@ -301,8 +307,7 @@ Job * Generator::apply(Job & job, std::span<const Answer> drawn) {
         if (!search.out_of_tokens() && search.affords(0, owes)) {
             paid = paid || scores;
             search.account->committed.verifier += owes;
-            ++search.generated;
-            ++search.account->generated;
+            search.count_generated();
             search.coalesced += static_cast<int64_t>(way.writers.size()) - 1;
             return false;
         }
@@ -435,7 +440,7 @@ void Generator::finish(Job & job, FinishReason reason) {
 
 void Generator::complete(Writer & writer, FinishReason reason) {
     writer.done = true;
-    writer.branch->finished = reason == FinishReason::end;
+    if (!writer.pair) writer.branch->finished = reason == FinishReason::end;
     writer.branch->extending = false;
     if (writer.ahead > 0 && reason == FinishReason::step) {
         ended_.push_back({writer.branch, writer.sampler, writer.ahead});
@@ -445,6 +450,7 @@ void Generator::complete(Writer & writer, FinishReason reason) {
     completion.request = writer.request;
     completion.reason = reason;
     completion.steps = std::move(writer.written);
+    if (writer.pair) completion.scores = {writer.value};
     events_.complete(std::move(completion));
 }
 

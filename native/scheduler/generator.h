@@ -1,4 +1,4 @@
-// Owns: the branches that are being extended: one batch a turn for all of them, its draws, and where steps end.
+// Owns: one model's branches that are being extended: one batch a turn for all of them, its draws, and where steps end.
 // Branches that draw the same tokens from the same place write one text, decoded once. Where few texts are written,
 // each may have a draft, decoded with its last token: a branch draws from every row of it as long as what it draws is
 // what was guessed. A draft changes how many tokens a decode gives, and nothing else. Must not know: the queue,
@@ -29,10 +29,12 @@ public:
     // The empty solution of a new search. Throws Error (empty_prompt, context_exceeded).
     std::shared_ptr<Step> open(Search & search, const Text & prompt);
     // A context of `text` after what the branch has read and written.
-    std::shared_ptr<Step> condition(const Branch & branch, const std::string & text);
+    std::shared_ptr<Step> condition(const Branch & branch, const Text & text);
     // The branch, which is not being extended, goes on to a step of this text.
     void write(Branch & branch, const std::string & text);
     void extend(Branch & branch, const Extend & command);
+    // What comes after all that the branch has. Throws Error (context_exceeded).
+    void read(Branch & branch, RequestId request, PairProbability pair);
     // `child` was made of `parent`, and stands where it stands.
     void fork(const Branch & parent, Branch & child) { ahead_.hand_over(parent, child); }
     // The branch stands at `step` from now on; null: nowhere.
@@ -67,6 +69,7 @@ private:
     void take_draws(Job & job);
     std::span<const Answer> drawn(Job & job, std::span<const float> kept_row);
     Job * apply(Job & job, std::span<const Answer> drawn);
+    void take_read(Job & job, float value);
     bool ends_here(Job & job, const Answer & drawn);
     Job & part(const Job & job, std::vector<Writer> writers);
     void write(Job & job, const Answer & drawn, NodeRef & draft);

@@ -1,6 +1,7 @@
-// The generator's part between plan and apply: which texts get a draft, what is asked of which row, and who draws from
-// it.
+// The generator's part between plan and apply: which texts get a draft, what is asked of which row, who draws from it,
+// and who only reads it.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "scheduler/generator.h"
@@ -33,7 +34,7 @@ void Generator::draft(EngineStats & stats) {
     for (const auto & job : jobs_) {
         // Who is peeking writes no more.
         const auto writer = std::find_if(job->writers.begin(), job->writers.end(),
-                                         [](const Writer & w) { return !w.peeking && !w.done; });
+                                         [](const Writer & w) { return !w.peeking && !w.pair && !w.done; });
         const uint32_t most = writer == job->writers.end() ? 0 : draftable(*job);
         if (most == 0) continue;
         Step & place = *job->step()->place;
@@ -130,6 +131,34 @@ void Generator::drop_draft(Job & job) {
     const NodeId before = job.draft->parent;
     job.draft = {};
     if (job.done) lane_->forest.settle(before);
+}
+
+void Generator::read(Branch & branch, RequestId request, PairProbability pair) {
+    const Node & end = *branch.step->place->node;
+    if (end.end() > lane_->context->limits().positions) {
+        throw Error(ErrorCode::context_exceeded, "the context does not hold what is to be read");
+    }
+    branch.extending = true;
+    Writer writer{.branch = &branch,
+                  .key = branch.key,
+                  .start = branch.step,
+                  .request = request,
+                  .sampler = {},
+                  .age = lane_->next_age(),
+                  .pair = pair};
+    if (branch.search->out_of_flops) return complete(writer, FinishReason::budget);
+    lane_->forest.keep(branch.step->place->node.id());
+    Job & job = *jobs_.emplace_back(std::make_unique<Job>());
+    job.age = writer.age;
+    job.writers.push_back(std::move(writer));
+}
+
+void Generator::take_read(Job & job, float value) {
+    if (!std::isfinite(value)) {
+        return fail(job, ErrorCode::bad_logits, "the model's logits are not finite: its weights are broken");
+    }
+    job.writers.front().value = static_cast<double>(value);
+    finish(job, FinishReason::step);
 }
 
 }  // namespace thinktree

@@ -39,7 +39,11 @@ std::unique_ptr<Job> Job::part(std::vector<Writer> some) const {
 
 void Job::ask(std::vector<Ask> & asks, int32_t row, Pos position) const {
     for (const Writer & writer : writers) {
-        asks.push_back({row, Draw{writer.sampler, uniform_at(writer.key, static_cast<uint32_t>(position))}});
+        if (writer.pair) {
+            asks.push_back({row, *writer.pair});
+        } else {
+            asks.push_back({row, Draw{writer.sampler, uniform_at(writer.key, static_cast<uint32_t>(position))}});
+        }
     }
 }
 

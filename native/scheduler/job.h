@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "sampling/row_reader.h"
 #include "sampling/sampler.h"
 #include "scheduler/drafter.h"
 #include "scheduler/lane.h"
@@ -30,6 +31,9 @@ struct Writer {
     // would have to be extended, and be forked, to say nothing more. Forks from here will sample from the same row,
     // so that looking costs a survivor nothing.
     bool peeking = false;
+    // It writes nothing: this is read at the end of what the branch has, by a job of its own.
+    std::optional<PairProbability> pair = {};
+    double value = unscored;
     bool done = false;
     size_t asked = 0;  // its place among the writers when the draws of this turn were asked for
 };
@@ -56,6 +60,7 @@ struct Job {
     bool scores() const {
         return std::any_of(writers.begin(), writers.end(), [](const Writer & w) { return w.score && !w.done; });
     }
+    bool reads_only() const { return writers.front().pair.has_value(); }
     uint64_t oldest() const;
     Search & search() const { return *writers.front().branch->search; }
     const std::shared_ptr<Step> & step() const { return writers.front().branch->step; }

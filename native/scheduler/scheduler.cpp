@@ -60,6 +60,13 @@ void Scheduler::run(const Load & load) {
                               }});
         hidden_states_ = std::make_unique<HiddenStates>(
             generator_->lane(), [this](Completion completion) { completions_.push_back(std::move(completion)); });
+        if (lanes.judge) {
+            judge_ = std::make_unique<Generator>(
+                std::move(lanes.judge), nullptr,
+                Generator::Events{[this](Completion completion) { completions_.push_back(std::move(completion)); },
+                                  [](const std::shared_ptr<Step> &) {},
+                                  [](const std::string &, uint32_t) -> int64_t { return 0; }});
+        }
         if (lanes.verifier) {
             verifier_ = std::make_unique<Verifier>(std::move(lanes.verifier), lanes.reading, model);
         }
@@ -83,6 +90,7 @@ void Scheduler::run(const Load & load) {
                 commit(false);
                 verifier_->turn(running_stats_);
             }
+            judge_turn();
             answer_scores(false, nullptr);
         } catch (const std::exception & error) {  // out of memory, or a bug: what is open fails, the engine lives
             close_all(ErrorCode::internal, error.what());
@@ -97,6 +105,7 @@ void Scheduler::run(const Load & load) {
     }
     report();
     verifier_.reset();
+    judge_.reset();
     hidden_states_.reset();
     generator_.reset();
 }
@@ -146,21 +155,22 @@ bool Scheduler::drain() {
 }
 
 bool Scheduler::has_work() const {
-    return generator_->has_work() || hidden_states_->has_work() || (verifier_ && verifier_->has_work());
+    return generator_->has_work() || hidden_states_->has_work() || (verifier_ && verifier_->has_work()) ||
+           (judge_ && judge_->has_work());
 }
 
 void Scheduler::report() {
     {
         const std::lock_guard lock(mutex_);
         running_stats_.kv_cells = generator_->lane().forest.cells_used();
-        running_stats_.verifier_kv_cells = verifier_ ? verifier_->lane().forest.cells_used() : 0;
-        running_stats_.leases =
-            generator_->lane().forest.leases_held() + (verifier_ ? verifier_->lane().forest.leases_held() : 0);
+        const Lane * scoring = verifier_ ? &verifier_->lane() : judge_ ? &judge_->lane() : nullptr;
+        running_stats_.verifier_kv_cells = scoring ? scoring->forest.cells_used() : 0;
+        running_stats_.leases = generator_->lane().forest.leases_held() + (scoring ? scoring->forest.leases_held() : 0);
         if (const Drafter * drafter = generator_->drafter()) {
             running_stats_.draft_kv_cells = drafter->lane().forest.cells_used();
             running_stats_.leases += drafter->lane().forest.leases_held();
         }
-        running_stats_.searches = static_cast<int64_t>(searches_.size());
+        running_stats_.searches = open_searches_;
         running_stats_.branches = static_cast<int64_t>(branches_.size());
         running_stats_.tree_attention = running_stats_.device_sampling = 0;
         const auto count = [this](const Context & context) {
@@ -168,7 +178,7 @@ void Scheduler::report() {
             running_stats_.device_sampling += context.reads_on_device();
         };
         count(*generator_->lane().context);
-        if (verifier_) count(*verifier_->lane().context);
+        if (scoring) count(*scoring->context);
         published_stats_ = running_stats_;
     }
     if (!completions_.empty()) events_.completed(std::exchange(completions_, {}));
@@ -196,10 +206,18 @@ void Scheduler::apply(OpenSearch & command) {
     if (searches_.contains(command.search) || branches_.contains(command.root)) {
         return fail(command.request, ErrorCode::invalid_option, "the id is in use");
     }
+    const auto judged = searches_.find(command.judges);
+    if (command.judges != 0 && judged == searches_.end()) {
+        return fail(command.request, ErrorCode::cancelled, "the search to judge was closed");
+    }
+    if (command.judges != 0 && (!judge_ || judged->second->judge || judged->second->judged)) {
+        return fail(command.request, ErrorCode::invalid_option, "the search cannot be judged");
+    }
     auto search = std::make_unique<Search>();
     search->id = command.search;
     search->rules = std::move(command.rules);
-    search->account = account_of(command);
+    if (command.judges != 0) search->judged = judged->second.get();
+    search->account = search->judged ? search->judged->account : account_of(command);
     search->max_length = command.max_length;
     search->verifier_sees_context = command.verifier_sees_context;
     search->opened = Clock::now();
@@ -212,10 +230,11 @@ void Scheduler::apply(OpenSearch & command) {
     branch->search = search.get();
     branch->key = fork_key(command.seed, 0);
     try {
-        std::shared_ptr<Step> root = generator_->open(*search, command.prompt);
+        Generator & writer = writer_of(*search);
+        std::shared_ptr<Step> root = writer.open(*search, command.prompt);
         if (verifier_) verifier_->open(*root, command.verifier_prompt);
         search->root = root;
-        generator_->stand(*branch, std::move(root));
+        writer.stand(*branch, std::move(root));
     } catch (const Error & error) {
         return fail(command.request, error.code, error.what());
     } catch (const std::exception & error) {  // the tokenizer's
@@ -223,8 +242,9 @@ void Scheduler::apply(OpenSearch & command) {
     }
     if (command.account != 0) accounts_[command.account] = search->account;
     branches_[command.root] = std::move(branch);
+    if (search->judged) search->judged->judge = search.get();
+    open_searches_ += search->judged == nullptr;
     searches_[command.search] = std::move(search);
-    ++open_searches_;
     completions_.push_back(Completion{command.request, ErrorCode::none, {}, {}, {}, {}, {}, {}});
 }
 
@@ -235,7 +255,7 @@ void Scheduler::apply(const Fork & command) {
     for (uint32_t i = 0; i < command.count; ++i) {
         Branch & child = add_branch(command.first + i, from, from.step);
         child.finished = from.finished;
-        generator_->fork(from, child);
+        writer_of(*from.search).fork(from, child);
     }
 }
 
@@ -245,18 +265,23 @@ void Scheduler::apply(const Condition & command) {
     Branch & from = *parent->second;
     std::shared_ptr<Step> context;
     try {
-        context = generator_->condition(from, command.text);
+        context = writer_of(*from.search).condition(from, command.text);
     } catch (const std::exception &) {  // the tokenizer's; the new branch's first use will say that there is none
         return;
     }
     if (verifier_) verifier_->condition(*context);
-    add_branch(command.branch, from, std::move(context));
+    const std::string words = context->text;
+    Branch & branch = add_branch(command.branch, from, std::move(context));
+    if (!from.search->judged) return;
+    // A judge is asked when steps happen to end: what it writes is to depend on what it is asked, and not on when.
+    branch.key = from.key;
+    for (const char letter : words) branch.key = fork_key(branch.key, static_cast<unsigned char>(letter));
 }
 
 void Scheduler::apply(const Write & command) {
     const auto found = branches_.find(command.branch);
     if (found == branches_.end()) return;  // likewise
-    generator_->write(*found->second, command.text);
+    writer_of(*found->second->search).write(*found->second, command.text);
 }
 
 Branch & Scheduler::add_branch(BranchId id, Branch & parent, std::shared_ptr<Step> step) {
@@ -264,7 +289,7 @@ Branch & Scheduler::add_branch(BranchId id, Branch & parent, std::shared_ptr<Ste
     branch->id = id;
     branch->search = parent.search;
     branch->key = fork_key(parent.key, parent.forks++);
-    generator_->stand(*branch, std::move(step));
+    writer_of(*branch->search).stand(*branch, std::move(step));
     return *(branches_[id] = std::move(branch));
 }
 
@@ -280,7 +305,7 @@ void Scheduler::apply(const Extend & command) {
         if (branch.extending) throw Error(ErrorCode::invalid_option, "the branch is being extended already");
         if (command.steps == 0) throw Error(ErrorCode::invalid_option, "steps must be at least 1");
         if (command.score && !verifier_) throw Error(ErrorCode::no_verifier, "the engine has no verifier");
-        generator_->extend(branch, command);
+        writer_of(*branch.search).extend(branch, command);
     } catch (const Error & error) {
         fail(command.request, error.code, error.what());
     }
@@ -297,19 +322,34 @@ void Scheduler::apply(const Score & command) {
     }
 }
 
+void Scheduler::apply(const ReadPair & command) {
+    try {
+        Branch & branch = require(command.branch);
+        if (branch.extending) throw Error(ErrorCode::invalid_option, "the branch is being extended");
+        Generator & writer = writer_of(*branch.search);
+        const Model & model = *writer.lane().model;
+        writer.read(branch, command.request,
+                    {single_token(model, command.positive), single_token(model, command.negative)});
+    } catch (const Error & error) {
+        fail(command.request, error.code, error.what());
+    }
+}
+
 void Scheduler::apply(const Release & command) {
     const auto found = branches_.find(command.branch);
     if (found == branches_.end()) return;
     Branch & branch = *found->second;
-    generator_->fail(ErrorCode::unknown_branch, "the branch was released while it was being extended",
-                     [&](const Branch & b) { return &b == &branch; });
-    generator_->stand(branch, nullptr);
+    Generator & writer = writer_of(*branch.search);
+    writer.fail(ErrorCode::unknown_branch, "the branch was released while it was being extended",
+                [&](const Branch & b) { return &b == &branch; });
+    writer.stand(branch, nullptr);
     branches_.erase(found);
 }
 
 void Scheduler::apply(const HiddenState & command) {
     const auto found = searches_.find(command.search);
     if (found == searches_.end()) return fail(command.request, ErrorCode::cancelled, "the search was closed");
+    if (found->second->judged) return fail(command.request, ErrorCode::invalid_option, "a judge has no hidden state");
     std::shared_ptr<Step> root = found->second->root.lock();
     if (!root) return fail(command.request, ErrorCode::unknown_branch, "every branch of the search was released");
     hidden_states_->read(command.request, std::move(root));
@@ -349,7 +389,9 @@ std::shared_ptr<Account> Scheduler::account_of(const OpenSearch & command) {
     account->flops_budget = command.flops_budget;
     const auto token_flops = [](const Lane & lane) { return 2.0 * static_cast<double>(lane.model->n_params()); };
     account->generator_token_flops = token_flops(generator_->lane());
-    account->verifier_token_flops = verifier_ ? token_flops(verifier_->lane()) : 0;
+    account->verifier_token_flops = verifier_ ? token_flops(verifier_->lane())
+                                    : judge_  ? token_flops(judge_->lane())
+                                              : 0;
     account->draft_token_flops = generator_->drafter() ? token_flops(generator_->drafter()->lane()) : 0;
     return account;
 }
@@ -358,14 +400,27 @@ void Scheduler::expire() {
     const auto now = Clock::now();
     auto last = Clock::time_point::min();
     generator_->expire(now);
+    if (judge_) judge_->expire(now);
     hidden_states_->expire(now);
     for (const auto & [id, search] : searches_) {
+        if (search->judged) continue;
         last = std::max(last, search->deadline.value_or(Clock::time_point::max()));
         if (!search->out_of_time(now)) continue;
         if (verifier_) verifier_->drop(*search);
         answer_scores(true, search.get());
     }
     last_deadline_ = searches_.empty() || last <= now ? no_deadline : last.time_since_epoch().count();
+}
+
+// Counted as the verifier's work.
+void Scheduler::judge_turn() {
+    if (!judge_ || !judge_->has_work()) return;
+    commit(false);
+    EngineStats turn;
+    judge_->turn(turn);
+    running_stats_.verifier_decodes += turn.decodes;
+    running_stats_.verifier_tokens += turn.decoded_tokens;
+    running_stats_.verify_ms += turn.prefill_ms + turn.decode_ms + turn.sample_ms + turn.plan_ms;
 }
 
 // What is spent of each budget of operations, and what the next decodes must leave of it; `to_scoring`: also for the
@@ -409,7 +464,10 @@ void Scheduler::close_all(ErrorCode error, const std::string & message) {
 }
 
 void Scheduler::close(Search & search, ErrorCode error, const std::string & message) {
-    generator_->fail(error, message, [&](const Branch & branch) { return branch.search == &search; });
+    if (search.judge) close(*search.judge, error, message);
+    if (search.judged) search.judged->judge = nullptr;
+    Generator & writer = writer_of(search);
+    writer.fail(error, message, [&](const Branch & branch) { return branch.search == &search; });
     hidden_states_->fail(error, message, search);
     if (verifier_) verifier_->drop(search);
     std::erase_if(score_requests_, [&](const ScoreRequest & request) {
@@ -419,10 +477,10 @@ void Scheduler::close(Search & search, ErrorCode error, const std::string & mess
     });
     std::erase_if(branches_, [&](const auto & entry) {
         if (entry.second->search != &search) return false;
-        generator_->stand(*entry.second, nullptr);
+        writer.stand(*entry.second, nullptr);
         return true;
     });
-    --open_searches_;
+    open_searches_ -= search.judged == nullptr;
     search.account->by_closed += search.decoded();
     searches_.erase(search.id);
     std::erase_if(accounts_, [](const auto & entry) { return entry.second.expired(); });
@@ -430,7 +488,7 @@ void Scheduler::close(Search & search, ErrorCode error, const std::string & mess
 
 Ledger Scheduler::ledger(const Search & search) const {
     const TreeUsage & g = search.generator_usage;
-    const TreeUsage & v = search.verifier_usage;
+    const TreeUsage & v = search.judge ? search.judge->generator_usage : search.verifier_usage;
     Ledger ledger;
     ledger.prompt_tokens = g.prompt_decoded;
     ledger.generated_tokens = search.generated;
@@ -445,7 +503,9 @@ Ledger Scheduler::ledger(const Search & search) const {
     ledger.speculated_kept = g.adopted + g.begun_kept;
     ledger.draft_tokens = search.draft_usage.all_decoded();
     ledger.milliseconds = milliseconds(Clock::now() - search.opened);
-    ledger.flops = search.account->flops(search.decoded());
+    Account::Decoded decoded = search.decoded();
+    if (search.judge) decoded += search.judge->decoded();
+    ledger.flops = search.account->flops(decoded);
     return ledger;
 }
 

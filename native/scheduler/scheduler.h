@@ -1,7 +1,7 @@
 // Owns: the one thread that owns every context, the queue into it, and the life of searches, branches and requests.
 // Must not know: JavaScript, how a branch is extended or a step scored.
 //
-//   any thread ── submit(commands) ──> queue ──> scheduler thread: drain → expire → generate → verify → report
+//   any thread ── submit(commands) ──> queue ──> scheduler thread: drain → expire → generate → verify or judge → report
 //                                                                                                └─> events.completed
 #pragma once
 
@@ -25,6 +25,7 @@ struct Lanes {
     std::unique_ptr<Lane> generator;
     std::unique_ptr<Lane> verifier;  // null: nothing can be scored
     Reading reading;
+    std::unique_ptr<Lane> judge;  // in the verifier's place, a model that is asked and writes; null: none
     std::unique_ptr<Lane> draft;  // null: no draft model
     DraftOptions drafting = {};
 };
@@ -66,12 +67,15 @@ private:
     void apply(const Write & command);
     void apply(const Extend & command);
     void apply(const Score & command);
+    void apply(const ReadPair & command);
     void apply(const Release & command);
     void apply(const HiddenState & command);
     void apply(const Stop & command);
     void apply(const ReadLedger & command);
     void apply(const CloseSearch & command);
 
+    Generator & writer_of(const Search & search) { return search.judged ? *judge_ : *generator_; }
+    void judge_turn();
     bool has_work() const;
     void expire();
     void commit(bool to_scoring);
@@ -90,6 +94,7 @@ private:
     std::unique_ptr<Generator> generator_;
     std::unique_ptr<HiddenStates> hidden_states_;  // on the generator's lane
     std::unique_ptr<Verifier> verifier_;
+    std::unique_ptr<Generator> judge_;
     // Steps die before the forests that hold their tokens, and searches after their steps.
     std::unordered_map<SearchId, std::unique_ptr<Search>> searches_;
     std::unordered_map<BranchId, std::unique_ptr<Branch>> branches_;

@@ -38,15 +38,29 @@ struct Search {
     TreeUsage draft_usage;
     bool out_of_flops = false;  // the account did not pay for what a branch owed
     std::weak_ptr<struct Step> root;
-    bool conditioned = false;  // more solutions than those below the root may begin where the verifier's prompt ends
+    bool conditioned = false;   // more solutions than those below the root may begin where the verifier's prompt ends
+    Search * judged = nullptr;  // whose steps this one judges: what it writes is the verifier's
+    Search * judge = nullptr;   // which judges the steps of this one
 
-    bool out_of_tokens() const { return account->out_of_tokens(); }
-    bool out_of_time(Clock::time_point now) const { return deadline && now >= *deadline; }
-    // Whether the account pays for so many tokens more.
-    bool affords(int64_t generator_more, int64_t verifier_more) const {
-        return account->affords(generator_more, verifier_more);
+    bool out_of_tokens() const { return judged == nullptr && account->out_of_tokens(); }
+    bool out_of_time(Clock::time_point now) const {
+        const auto & end = judged == nullptr ? deadline : judged->deadline;
+        return end && now >= *end;
+    }
+    // Whether the account pays for so many tokens more: of the model that writes, and of the one that scores it.
+    bool affords(int64_t more, int64_t verifier_more) const {
+        return judged == nullptr ? account->affords(more, verifier_more) : account->affords(0, more);
+    }
+    // The batch in the making has so many tokens more of the model that writes.
+    void commit(int64_t more) {
+        (judged == nullptr ? account->committed.generator : account->committed.verifier) += more;
+    }
+    void count_generated() {
+        ++generated;
+        if (judged == nullptr) ++account->generated;
     }
     Account::Decoded decoded() const {
+        if (judged != nullptr) return {0, generator_usage.all_decoded(), 0};
         return {generator_usage.all_decoded(), verifier_usage.all_decoded(), draft_usage.all_decoded()};
     }
 };

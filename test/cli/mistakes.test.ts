@@ -49,6 +49,7 @@ describe("mistakes that need no model to be seen", () => {
       ["solve", "x", "--beam-width", "2"],
       /policy chooses --beam-width: .*--strategy/,
     ],
+    ["votes for what is no judge", ["solve", "x", "--verifier-votes", "3"], /votes are a judge's.* likelihood is none/],
     ["working ahead without a beam", ["solve", "x", "--strategy", "lookahead", "--work-ahead"], /has no --work-ahead/],
     ["a temperature below 0", ["solve", "x", "--temperature", "-1"], /Use a number from 0 to 100/],
     ["a share above 1", ["solve", "x", "--top-p", "1.5"], /Use a number above 0, up to 1/],

@@ -102,7 +102,7 @@ it("takes a chat's frame from the model's own template", async () => {
   const recipe: VerifierRecipe = { name: "chat", chat, read: { pair: ["+", "-"] }, aggregation: "last" };
   const found = await readingOf({ path, recipe });
   expect(found.recipe!["prompt_template"]).toBe("<user>{question}</><judge>");
-  expect(found.reading!.probe).toBe("</>");
+  expect(found.reading).toMatchObject({ kind: "pair", probe: "</>" });
   const deaf = await file("deaf.gguf", { "tokenizer.chat_template": "{{ raise_exception('no judges') }}" });
   await expect(readingOf({ path: deaf, recipe })).rejects.toMatchObject({
     code: "UNSUPPORTED_MODEL",
@@ -110,6 +110,43 @@ it("takes a chat's frame from the model's own template", async () => {
   });
   await expect(readingOf({ path: await file("bare.gguf", {}), recipe })).rejects.toMatchObject({
     ...{ code: "UNSUPPORTED_MODEL", message: /no chat template/ },
+  });
+});
+
+describe("a judge's chat", () => {
+  const turn = "<{{ m.role }}>{{ m.content }}</>";
+  const plain = `{% for m in messages %}${turn}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}`;
+  const judge = (name: string, template: string) => file(name, { "tokenizer.chat_template": template });
+
+  it("of a step a turn is cut where the next step stands, as the template shows earlier turns", async () => {
+    const { reading, recipe } = await readingOf(await judge("GenPRM-1.5B.gguf", plain));
+    expect(recipe).toMatchObject({ "verifier.recipe": "genprm", "verifier.votes": "1", "verifier.aggregation": "min" });
+    expect(recipe!["prompt_template"]).toMatch(
+      /^<system>You are a math teacher\..*<\/><user>Question: \{question\}\n\n$/,
+    );
+    expect(reading).toMatchObject({
+      ...{ kind: "judge", first: { before: "", after: "" }, next: { before: "", after: "" } },
+      ask: "</><assistant><analyze>\nLet's analyze the Paragraph {i} step by step: ",
+      onward: "}$\n</output>\n</><user>",
+      ...{ positive: "Yes", negative: "No", votes: 1, temperature: 0.6 },
+    });
+  });
+
+  it("of all steps in one turn ends where the judge begins to write", async () => {
+    const path = await judge("ThinkPRM-7B.gguf", plain);
+    const { reading, recipe } = await readingOf({ path, votes: 4 });
+    expect(recipe).toMatchObject({ "verifier.recipe": "thinkprm", "verifier.votes": "4" });
+    expect(recipe!["prompt_template"]).toMatch(/\[Solution\]\n\n$/);
+    expect(reading).toMatchObject({ kind: "judge", next: { before: "\nStep {i}: ", after: "" }, votes: 4 });
+    expect(reading).toMatchObject({ ask: expect.stringMatching(/provided steps\.<\/><assistant>$/) as string });
+    expect(reading).not.toHaveProperty("onward");
+  });
+
+  it("is refused where the template shows turns of a conversation differently", async () => {
+    const last = `{% for m in messages %}{% if loop.last %}!{% endif %}${turn}{% endfor %}`;
+    await expect(readingOf(await judge("GenPRM-7B-b.gguf", last))).rejects.toMatchObject({
+      ...{ code: "UNSUPPORTED_MODEL", message: /in another way/ },
+    });
   });
 });
 
@@ -146,11 +183,12 @@ describe("is refused", () => {
     ],
     ["EurusPRM", () => load({ path, recipe: "eurus-prm" }), "UNSUPPORTED_MODEL", /two models.*"likelihood"/],
     [
-      "a generative judge by its name",
+      "a judge without a chat template",
       async () => load(await file("GenPRM-7B.gguf", {})),
       "UNSUPPORTED_MODEL",
-      /sampled/,
+      /no chat template/,
     ],
+    ["votes for what is no judge", () => load({ path, votes: 3 }), "INVALID_OPTION", /judge's, .*genprm/],
     ["a file that is not there", () => load({ path, recipe: "no.json" }), "INVALID_OPTION", /no\.json cannot be read/],
     [
       "a pair of no single tokens",

@@ -7,7 +7,7 @@ Everything is float32 on one thread, so that a second run gives the same files.
     python reference.py FOLDER [RECIPE ...]
 
 Two liberties: steps are data, so no case has a text that is a special token; and no step ends its model's own separator.
-Generative verifiers (GenPRM, ThinkPRM) are left out: what they say depends on what is sampled.
+Generative judges (GenPRM, ThinkPRM) write greedily here: what they would sample depends on whose random numbers.
 """
 
 import json
@@ -258,6 +258,98 @@ def orm(checkpoint):
     return score, {}
 
 
+class Judge:
+    """A model that writes: greedily, as far as LONGEST, since random weights come to no end by themselves."""
+
+    def __init__(self, checkpoint):
+        self.checkpoint, self.tokenizer, self.model = checkpoint, checkpoint.tokenizer, checkpoint.causal()
+        self.narrowest = float("inf")  # between the likeliest token and the next one, in all that was written
+
+    def prompt(self, messages) -> str:
+        return self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+    def encode(self, text):
+        return self.tokenizer.encode(text, add_special_tokens=False)
+
+    def logits(self, ids):
+        return self.model(torch.tensor([ids])).logits[0, -1]
+
+    def write(self, ids):
+        written = []
+        while len(written) < LONGEST:
+            best = self.logits(ids + written).topk(2)
+            self.narrowest = min(self.narrowest, (best.values[0] - best.values[1]).item())
+            written.append(best.indices[0].item())
+            assert written[-1] != self.tokenizer.eos_token_id
+        return written
+
+    def share(self, ids, words):
+        one, other = (self.encode(word) for word in words)
+        assert len(one) == len(other) == 1
+        return self.logits(ids)[[one[0], other[0]]].softmax(-1)[0].item()
+
+
+def genprm(checkpoint):
+    """GenPRM, src/prm_evaluation: a paragraph a turn, in a conversation; an analysis that is too long is closed, and the
+    judgement begun for it. What has been written stays the tokens that it was."""
+    judge = Judge(checkpoint)
+    system = "You are a math teacher. Your task is to review and critique the paragraphs in solution step by step."
+
+    def score(question, steps):
+        messages, turns, ids, text = [{"role": "system", "content": system}], [], [], ""
+        for k, step in enumerate(steps):
+            messages.append({"role": "user", "content": f"Question: {question}\n\n{step}" if k == 0 else step})
+            begin = f"<analyze>\nLet's analyze the Paragraph {k + 1} step by step: "
+            prompt = judge.prompt(messages) + begin
+            assert prompt.startswith(text)
+            added = judge.encode(prompt[len(text) :])
+            ids = ids + added
+            written = judge.write(ids)
+            ending = "</analyze>\n<output>\n**Judgement**: $\\boxed{"
+            ids = ids + written + judge.encode(ending)
+            share = judge.share(ids, ["Yes", "No"])
+            analysis = judge.tokenizer.decode(written)
+            text = prompt + analysis + ending
+            word = "Yes" if share >= 0.5 else "No"
+            messages.append({"role": "assistant", "content": begin + analysis + ending + word + "}$\n</output>\n"})
+            turns.append({"prompt": added, "analysis": written, "verdict": judge.encode(ending), "share": share})
+        return judged(turns)
+
+    return score, judge
+
+
+def thinkprm(checkpoint):
+    """ThinkPRM, utils/helper.py and prm/thinkprm.py: all steps so far in one prompt, and the question at the end."""
+    judge = Judge(checkpoint)
+    instruction = (
+        "Review and critique each step in the proposed solution to determine whether each step is correct. "
+        "If the solution is incomplete, only verify the provided steps."
+    )
+
+    def score(question, steps):
+        turns = []
+        for k in range(len(steps)):
+            solution = "".join(f"Step {i + 1}: {step}\n" for i, step in enumerate(steps[: k + 1])).strip()
+            content = (
+                "You are given a math problem and a proposed step-by-step solution:\n\n"
+                f"[Math Problem]\n\n{question}\n\n[Solution]\n\n{solution}\n\n{instruction}"
+            )
+            prompt = judge.encode(judge.prompt([{"role": "user", "content": content}]))
+            written = judge.write(prompt)
+            verdict = judge.encode("\nIs the solution correct?")
+            share = judge.share(prompt + written + verdict, [" Yes", " No"])
+            turns.append({"prompt": prompt, "analysis": written, "verdict": verdict, "share": share})
+        return judged(turns)
+
+    return score, judge
+
+
+def judged(turns):
+    return {"judged": [{**turn, "share": float(f"{turn['share']:.7g}")} for turn in turns]}
+
+
+LONGEST = 12
+JUDGES = {"genprm": genprm, "thinkprm": thinkprm}
 RECIPES = {
     "math-shepherd": math_shepherd,
     "rlhflow": rlhflow,
@@ -277,7 +369,16 @@ def main(folder, *names):
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     cases = json.loads((HERE / "cases.json").read_text())
-    for name in names or RECIPES:
+    for name in names or [*RECIPES, *JUDGES]:
+        if name in JUDGES:
+            with torch.no_grad():
+                score, judge = JUDGES[name](Checkpoint(Path(folder) / name))
+                found = [{**given, **score(**given)} for given in cases]
+            # Nearer than that, other rounding writes another text.
+            print(name, "narrowest choice", judge.narrowest)
+            lines = ",\n".join(json.dumps(one, ensure_ascii=False) for one in found)
+            (HERE / f"{name}.json").write_text(f'{{"longest": {LONGEST}, "cases": [\n{lines}\n]}}\n')
+            continue
         with torch.no_grad():
             score, about = RECIPES[name](Checkpoint(Path(folder) / name))
             found = [{**given, **score(**given)} for given in cases]

@@ -49,7 +49,7 @@ describe("the head", () => {
 
   it("is none where the recipe is named", () => {
     expect(kind({}, "rlhflow")).toEqual({ recipe: "rlhflow", head: undefined });
-    expect(() => kind({})).toThrow(/name the recipe, one of math-shepherd, rlhflow, eurus-prm/);
+    expect(() => kind({})).toThrow(/name the recipe, one of math-shepherd, rlhflow, eurus-prm, genprm, thinkprm/);
     expect(() => kind({}, "trl")).toThrow(/recipe trl needs a head/);
     expect(() => kind({ "score.weight": [1, 8] }, "trl")).toThrow(/head is of recipe orm, not trl/);
   });

@@ -47,6 +47,7 @@ public:
         FakeOptions generator{};
         bool with_verifier = false;
         FakeOptions verifier{};
+        bool with_judge = false;  // which is the verifier's model
         Reading reading{};
         std::optional<DraftOptions> drafting{};  // none: no draft model
         FakeOptions draft{};
@@ -75,6 +76,7 @@ public:
                 Lanes lanes;
                 lanes.generator = lane(setup_.generator, probe);
                 if (setup_.with_verifier) lanes.verifier = lane(setup_.verifier, verifier_probe);
+                if (setup_.with_judge) lanes.judge = lane(setup_.verifier, verifier_probe);
                 lanes.reading = setup_.reading;
                 if (setup_.drafting) lanes.draft = lane(setup_.draft, draft_probe);
                 lanes.drafting = setup_.drafting.value_or(DraftOptions{});
@@ -111,6 +113,20 @@ public:
     OpenSearch search(const std::string & prompt, uint64_t seed) {
         return search(prompt, seed, [](OpenSearch &) {});
     }
+    // A search whose steps the judge is asked about.
+    Opened open_judge(const Opened & judged, const std::string & prompt, uint64_t seed, StopRules rules = {}) {
+        OpenSearch command{};
+        command.request = next_request();
+        command.search = id_++;
+        command.root = id_++;
+        command.judges = judged.search;
+        command.prompt = template_text(prompt);
+        command.seed = seed;
+        command.rules = std::move(rules);
+        const Opened opened{command.search, command.root, command.request};
+        submit({std::move(command)});
+        return opened;
+    }
     template <class... Change>
     Opened open(const std::string & prompt, uint64_t seed, Change... change) {
         OpenSearch command = search(prompt, seed, change...);
@@ -127,7 +143,7 @@ public:
     }
     BranchId condition(BranchId parent, const std::string & text) {
         const BranchId branch = id_++;
-        submit({Condition{parent, branch, text}});
+        submit({Condition{parent, branch, template_text(text)}});
         return branch;
     }
     void write(BranchId branch, const std::string & text) { submit({Write{branch, text}}); }
@@ -156,6 +172,11 @@ public:
     RequestId score(BranchId branch) {
         const RequestId request = next_request();
         submit({Score{request, branch}});
+        return request;
+    }
+    RequestId read_pair(BranchId branch, const std::string & positive, const std::string & negative) {
+        const RequestId request = next_request();
+        submit({ReadPair{request, branch, positive, negative}});
         return request;
     }
     void release(BranchId branch) { submit({Release{branch}}); }

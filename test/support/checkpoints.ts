@@ -75,6 +75,8 @@ export const checkpoints = {
     ...{ ...mistral, family: "llama", seed: 11, architecture: "ReasonEval_34B", head: layer("score_head", 3, false) },
     ...{ type: "F16", config: { score_dim: 3, bias: false }, tokenizerConfig: { pad_token: "<unk>" } },
   },
+  genprm: { ...qwen, seed: 12, architecture: "Qwen2ForCausalLM" },
+  thinkprm: { ...qwen, seed: 13, architecture: "Qwen2ForCausalLM" },
 } as const satisfies Record<string, Plan>;
 
 export type CheckpointName = keyof typeof checkpoints;
