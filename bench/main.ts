@@ -21,6 +21,7 @@ import { record, type RecordOptions } from "./record.js";
 import { contenderNames, replay, type ReplayOptions } from "./replay.js";
 import { sampler } from "./sampler.js";
 import { search, type SearchOptions } from "./search.js";
+import { serve, type ServeOptions } from "./serve.js";
 import { soak, type SoakOptions } from "./soak.js";
 import { solved, type SolvedOptions } from "./solved.js";
 import { step, type StepOptions } from "./step.js";
@@ -136,6 +137,13 @@ models(command("soak", "many solves and cancellations in one process: does anyth
   .option("--generations <count>", "budget of each question", count, 16)
   .option("--seed <number>", "of the cancellations", count, 1)
   .action((options: SoakOptions) => soak(options));
+
+models(command("serve", "requests over HTTP against the same work through the library"))
+  .option("--requests <count>", "questions", count, 256)
+  .option("--concurrency <count>", "at once", count, 64)
+  .option("--name <model>", "the search, as the server names it", "thinktree-beam-16")
+  .option("--rounds <count>", "measurements of each", count, 3)
+  .action((options: ServeOptions) => serve(options));
 
 models(command("accuracy", "which method answers how many held-out questions, at what cost"))
   .option("--limit <count>", "questions", count, 200)

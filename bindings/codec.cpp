@@ -24,16 +24,10 @@ public:
         if (!value.IsString()) throw Napi::TypeError::New(numbers_.Env(), "thinktree: a command lacks a string");
         return value.As<Napi::String>().Utf8Value();
     }
-    // A template, what somebody has said in it, and the rest of the template.
-    Text prompt() {
-        std::string before = string(), words = string(), after = string();
-        return {{std::move(before), true}, {std::move(words), false}, {std::move(after), true}};
-    }
-
-    // The same of several: a template, words, a template, and so on.
+    // A template, what somebody has said in it, the template again, and so on.
     Text parts() {
         Text text;
-        for (uint32_t n = id(); n > 0; --n) text.push_back({string(), text.size() % 2 == 0});
+        for (uint32_t n = id(); text.size() < n;) text.push_back({string(), text.size() % 2 == 0});
         return text;
     }
 
@@ -86,8 +80,8 @@ OpenSearch read_open(Reader & in) {
     c.rules.tokens = in.id();
     c.rules.least_log_probability = static_cast<float>(in.number());
     c.rules.pattern = read_pattern(in);
-    c.prompt = in.prompt();
-    c.verifier_prompt = in.prompt();
+    c.prompt = in.parts();
+    c.verifier_prompt = in.parts();
     c.rules.final_prefix = in.string();
     for (uint32_t i = 0; i < delimiters; ++i) c.rules.delimiters.push_back(in.string());
     for (uint32_t i = 0; i < stops; ++i) c.rules.stop.push_back(in.string());

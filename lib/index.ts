@@ -1,6 +1,7 @@
 /** The public surface of thinktree. What is not exported here may change without notice. */
 export { Engine, type Fingerprints, type LoadOptions } from "./scheduler/engine.js";
 export type { Answer, Decision, Progress, SolveOptions } from "./scheduler/solve-options.js";
+export type { ChatTurn, Question } from "./scheduler/conversation.js";
 export type { Budget } from "./scheduler/budget.js";
 export type { Estimate } from "./scheduler/difficulty.js";
 export { readPolicy, type Policy, type PolicyBin, type PolicyEntry } from "./scheduler/policy.js";

@@ -18,6 +18,7 @@ import { Interruption } from "./interruption.js";
 import { version } from "./package-files.js";
 import { paperOf } from "./paper.js";
 import { reproduceCommand } from "./reproduce-command.js";
+import { serveCommand } from "./serve-command.js";
 import { solveCommand } from "./solve-command.js";
 
 // `thinktree ... | head` closes the pipe when it has read enough: no error, and nobody is left to write to.
@@ -59,6 +60,7 @@ for (const command of [
   calibrateCommand(interruption),
   reproduceCommand(interruption),
   benchCommand(interruption),
+  serveCommand(interruption),
   inspectCommand(),
   importPrmCommand(interruption),
   demoCommand(),

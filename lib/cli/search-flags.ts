@@ -69,17 +69,22 @@ const mostBranches = 65_536;
 const branches = wholeNumber(1, mostBranches);
 const share = "a number above 0, up to 1";
 
-export function addStrategyFlags(command: Command): Command {
+export function addPolicyFlags(command: Command): Command {
   return command
+    .option("--policy <file.json>", "from calibrate (default: the embedded models' own, else the paper's)", fileName)
+    .option("--force-policy", "take it although it was fitted for other models");
+}
+
+export function addStrategyFlags(command: Command): Command {
+  command
     .optionsGroup("Search:")
     .addOption(
       new Option("--strategy <name>", "see below (default: the policy chooses, within n solutions)").choices(
         strategyNames,
       ),
     )
-    .option("--n <count>", "solutions to search among (default: 16)", branches, 16)
-    .option("--policy <file.json>", "from calibrate (default: the embedded models' own, else the paper's)", fileName)
-    .option("--force-policy", "take it although it was fitted for other models")
+    .option("--n <count>", "solutions to search among (default: 16)", branches, 16);
+  return addPolicyFlags(command)
     .option("--beam-width <count>", "continuations of each kept step (default: 4)", branches)
     .option("--work-ahead", "beams that end a step early begin their next one meanwhile; the same answer, other time")
     .option("--lookahead <steps>", "steps to look ahead (default: 1)", wholeNumber(0, mostBranches))

@@ -10,7 +10,7 @@ import { Command } from "commander";
 import { ThinkTreeError } from "../errors.js";
 import { Engine } from "../scheduler/engine.js";
 import type { Answer } from "../scheduler/solve-options.js";
-import { answerJson } from "./answer-json.js";
+import { answerJson } from "../scheduler/answer-json.js";
 import { answerView } from "./answer-view.js";
 import type { Interruption } from "./interruption.js";
 import { loadModels } from "./models.js";

@@ -17,12 +17,11 @@ export interface SamplerOptions {
   readonly minP: number;
 }
 
-/** A template with somebody's words in it: special tokens are recognised in the template alone. */
-export interface Prompt {
-  readonly before: string;
-  readonly words: string;
-  readonly after: string;
-}
+/**
+ * A template and what people have said in it, in turns: the template begins. Special tokens are recognised in the template
+ * alone. What is said next to each other has an empty piece of template between.
+ */
+export type Prompt = readonly string[];
 
 /** Where a step ends: with the first of these that comes true; with none of them the whole solution is one step. */
 export interface StepEnd {
@@ -125,8 +124,9 @@ export class CommandBuffer {
   }
 
   private prompt(prompt: string | Prompt): void {
-    const { before, words, after } = typeof prompt === "string" ? { before: prompt, words: "", after: "" } : prompt;
-    this.strings.push(before, words, after);
+    const parts = [prompt].flat();
+    this.numbers.push(parts.length);
+    this.strings.push(...parts);
   }
 
   fork(parent: number, first: number, count: number): void {

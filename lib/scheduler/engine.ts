@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import type { EngineStats, LoadedModels } from "../engine/addon.js";
 import { EngineCore } from "../engine/engine-core.js";
 import type { Tree, TreeOptions } from "../engine/tree.js";
+import type { Question } from "./conversation.js";
 import { defaultPolicy } from "./default-policy.js";
 import { fingerprintOf } from "./fingerprint.js";
 import { engineOptionsOf, type ModelOptions } from "./model-options.js";
@@ -64,10 +65,11 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Searches for the answer. Many calls may be under way at once; they share the engine's batches.
+   * Searches for the answer to a question, or to the last turn of a chat. Many calls may be under way at once; they share
+   * the engine's batches.
    * @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, INVALID_OPTION, NO_VERIFIER, CANCELLED, ENGINE_CLOSED, DECODE_FAILED
    */
-  solve(question: string, options?: SolveOptions): Promise<Answer> {
+  solve(question: Question, options?: SolveOptions): Promise<Answer> {
     return solve(this.core, this.policy, question, options);
   }
 

@@ -10,10 +10,13 @@ import { basename } from "node:path";
 import { metadataTexts } from "../engine/metadata.js";
 import type { EngineOptions } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
-import { renderChat, tokensOf, type Turn } from "./chat-template.js";
+import { promptOfTurns, type ChatRecipe } from "./chat-recipe.js";
+import { tokensOf } from "./chat-template.js";
 import {
   checkGeneratorRecipe,
   completion,
+  questionPlace,
+  systemPlace,
   type CheckedGeneratorRecipe,
   type GeneratorRecipe,
 } from "./generator-recipe.js";
@@ -64,7 +67,7 @@ export async function readGenerator(file: string | GeneratorFile): Promise<Engin
   if (system !== undefined && !contentsOf(chosen).some((content) => content.includes(systemPlace))) {
     throw noPlaceFor(`the recipe ${chosen.name}`);
   }
-  return { ...model, recipe: textsOf(told, promptOf(told, path, metadata)) };
+  return { ...model, recipe: textsOf(told, askedBy(told, path, metadata)) };
 }
 
 async function recognised(path: string, metadata: Metadata): Promise<CheckedGeneratorRecipe> {
@@ -80,13 +83,14 @@ async function recognised(path: string, metadata: Metadata): Promise<CheckedGene
 }
 
 /** As `recipeOf` reads them; each is there, so that nothing stays of what the file says of itself. */
-function textsOf(recipe: CheckedGeneratorRecipe, prompt: string): Readonly<Record<string, string>> {
+function textsOf(recipe: CheckedGeneratorRecipe, { prompt, chat }: Asking): Readonly<Record<string, string>> {
   const { name, steps, answerPrefix = "", stop = [], thinking } = recipe;
   return {
     recipe: name,
     // Not the rendered prompt, in which some templates put the date.
     recipe_digest: digestOf(JSON.stringify({ ...recipe, steps: stepEndText(steps) })),
     prompt_template: prompt,
+    ...(chat && { chat: JSON.stringify(chat) }),
     steps: stepEndText(steps),
     answer_prefix: answerPrefix,
     stop: JSON.stringify(stop),
@@ -102,39 +106,27 @@ function contentsOf({ chat, prompt = "" }: CheckedGeneratorRecipe): string[] {
   return chat?.map(({ content }) => content) ?? [prompt];
 }
 
-function promptOf(recipe: CheckedGeneratorRecipe, path: string, metadata: Metadata): string {
-  const { chat, prompt = "", system: told } = recipe;
-  if (told.includes(questionPlace)) {
-    throw new ThinkTreeError("INVALID_OPTION", `system: "${questionPlace}" has no meaning there: leave it out`);
-  }
-  const fill = (content: string) => content.replaceAll(systemPlace, () => told).trim();
-  if (chat === undefined) return prompt.replaceAll(systemPlace, () => told);
-  const turns = chat
-    .map(({ role, content }) => ({ role, content: fill(content) }))
-    .filter(({ content }) => content !== "");
-  const rendered = rendering(turns, recipe.thinking !== undefined, path, metadata);
-  if (rendered.split(questionPlace).length === 2) return rendered;
-  throw unusable(path, "it has no one place for the question");
+interface Asking {
+  /** With a place for the question. */
+  readonly prompt: string;
+  /** For questions that come with turns before them; undefined: the recipe is no chat. */
+  readonly chat?: ChatRecipe;
 }
 
-const systemPlace = "{system}";
-const questionPlace = "{question}";
-
-/** Templates without a place for a system turn refuse it or leave it out: its words then come before the question. */
-function rendering(turns: readonly Turn[], thinks: boolean, path: string, metadata: Metadata): string {
+function askedBy(recipe: CheckedGeneratorRecipe, path: string, metadata: Metadata): Asking {
+  const { chat: turns, prompt = "", system } = recipe;
+  if (system.includes(questionPlace)) {
+    throw new ThinkTreeError("INVALID_OPTION", `system: "${questionPlace}" has no meaning there: leave it out`);
+  }
+  if (turns === undefined) return { prompt: prompt.replaceAll(systemPlace, () => system) };
   const template = metadata.get("tokenizer.chat_template");
   if (template === undefined) throw unusable(path, "it has none");
-  const render = (some: readonly Turn[]) => renderChat(template, some, tokensOf(metadata), { writesOn: true, thinks });
-  const [first, second, ...others] = turns;
+  const chat: ChatRecipe = {
+    ...{ template, tokens: tokensOf(metadata), turns, system },
+    ...(recipe.thinking && { thinking: recipe.thinking }),
+  };
   try {
-    if (first?.role !== "system" || second === undefined) return render(turns);
-    try {
-      const rendered = render(turns);
-      if (rendered.includes(first.content)) return rendered;
-    } catch {
-      // It is tried without; what is wrong besides will be told then.
-    }
-    return render([{ role: second.role, content: `${first.content}\n\n${second.content}` }, ...others]);
+    return { prompt: promptOfTurns(chat, [{ role: "user", content: questionPlace }]).join(""), chat };
   } catch (error) {
     throw unusable(path, (error as Error).message);
   }

@@ -42,12 +42,16 @@ const recipeSchema = z
   .refine(({ chat, prompt }) => (chat === undefined) !== (prompt === undefined), {
     message: "either prompt or chat says how the question is put",
   })
-  .refine(({ chat, prompt = "" }) => (chat?.map(({ content }) => content).join() ?? prompt).split(place).length === 2, {
-    message: 'prompt or chat must have "{question}" in it, once',
-  });
+  .refine(
+    ({ chat, prompt = "" }) => (chat?.map(({ content }) => content).join() ?? prompt).split(questionPlace).length === 2,
+    {
+      message: 'prompt or chat must have "{question}" in it, once',
+    },
+  );
 
-/** Stands for the question in prompts and turns. */
-const place = "{question}";
+/** Stand for the question and for the system prompt in prompts and turns. */
+export const questionPlace = "{question}";
+export const systemPlace = "{system}";
 
 export type GeneratorRecipe = z.input<typeof recipeSchema>;
 export type CheckedGeneratorRecipe = z.output<typeof recipeSchema>;

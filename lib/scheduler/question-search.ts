@@ -4,6 +4,8 @@
  * Owns: the tree's life, the pool of solutions, the final choice among them.
  * Must not know: which strategy comes next and why.
  */
+import { setMaxListeners } from "node:events";
+
 import type { Ledger } from "../engine/addon.js";
 import type { StepEnd } from "../engine/codec.js";
 import type { EngineCore } from "../engine/engine-core.js";
@@ -14,6 +16,7 @@ import { answerExtractor } from "../verifiers/answer.js";
 import { rankGuarded, type GuardedCandidate } from "../verifiers/guards.js";
 import { compareScores } from "../verifiers/selection.js";
 import { wholeIfAny, type Solution } from "../verifiers/solution.js";
+import type { Question } from "./conversation.js";
 import { affordable, type Budget, type Spending } from "./budget.js";
 import { aggregationOf, promptsOf, recipeOf, seesAttempts } from "./recipe.js";
 import type { Answer, CheckedOptions, Decision } from "./solve-options.js";
@@ -42,13 +45,13 @@ export class QuestionSearch implements AsyncDisposable {
    */
   static async open(
     engine: EngineCore,
-    question: string,
+    question: Question,
     options: CheckedOptions,
     account?: number,
   ): Promise<QuestionSearch> {
     const { generator, verifier } = engine.models;
     const recipe = recipeOf(generator);
-    const { budget, seed, temperature, topK, topP, minP, maxLength, signal } = options;
+    const { budget, seed, temperature, topK, topP, minP, maxLength, stopTexts, signal } = options;
     const tree: TreeOptions = {
       ...promptsOf(engine.models, question),
       seed,
@@ -59,7 +62,7 @@ export class QuestionSearch implements AsyncDisposable {
       maxLength,
       steps: recipe.steps,
       finalPrefix: endsAnywhere(recipe.steps) ? "" : recipe.answerPrefix,
-      stop: recipe.stop,
+      stop: [...recipe.stop, ...stopTexts],
       sampler: { temperature, topK, topP, minP },
       signal,
     };
@@ -71,8 +74,11 @@ export class QuestionSearch implements AsyncDisposable {
     private readonly tree: Tree,
     private readonly options: CheckedOptions,
   ) {
-    if (options.stop?.aborted) this.stopNow();
-    options.stop?.addEventListener("abort", this.stopNow, { once: true });
+    const { stop } = options;
+    if (stop === undefined) return;
+    if (stop.aborted) this.stopNow();
+    setMaxListeners(0, stop); // one signal may end any number of searches
+    stop.addEventListener("abort", this.stopNow, { once: true });
   }
 
   /** True if no more can be written. */

@@ -8,16 +8,19 @@
 import type { LoadedModels, ModelInfo } from "../engine/addon.js";
 import type { Prompt, StepEnd } from "../engine/codec.js";
 import type { TreeOptions } from "../engine/tree.js";
-import { ThinkTreeError } from "../errors.js";
 import { usualRevision, type Revision } from "../strategies/index.js";
 import { aggregations, type Aggregation } from "../verifiers/aggregation.js";
 import type { Thinking } from "../verifiers/answer.js";
-import { completion } from "./generator-recipe.js";
+import { askedInTurns, type ChatRecipe } from "./chat-recipe.js";
+import { asText, turnsOf, type Question } from "./conversation.js";
+import { completion, questionPlace } from "./generator-recipe.js";
 import { stepEndOf } from "./step-rule.js";
 
 export interface Recipe {
   /** The generator's prompt; `{question}` stands for the question. */
   readonly promptTemplate: string;
+  /** How it is asked a question that has turns before it; undefined: as one text. */
+  readonly chat: ChatRecipe | undefined;
   readonly steps: StepEnd;
   /** A step that begins with it is the last, and the answer follows it; empty: only the model's end token ends. */
   readonly answerPrefix: string;
@@ -32,6 +35,7 @@ export interface Recipe {
 /** For a model that carries no recipe of its own: plain completion, one step a line. */
 const usual: Recipe = {
   promptTemplate: completion.prompt!,
+  chat: undefined,
   steps: stepEndOf(completion.steps),
   answerPrefix: "",
   stop: completion.stop!,
@@ -44,6 +48,7 @@ export function recipeOf(model: ModelInfo): Recipe {
   if (own["prompt_template"] === undefined) return usual;
   return {
     promptTemplate: own["prompt_template"],
+    chat: own["chat"] === undefined ? undefined : (JSON.parse(own["chat"]) as ChatRecipe),
     steps: stepsOf(own["steps"], own["step_delimiter"]),
     answerPrefix: own["answer_prefix"] ?? usual.answerPrefix,
     stop: JSON.parse(own["stop"] ?? "[]") as string[],
@@ -82,21 +87,25 @@ export function aggregationOf({ recipe, reading }: ModelInfo): Aggregation {
   return own ?? (reading === "likelihood" ? "min" : "last");
 }
 
-/** @throws {ThinkTreeError} EMPTY_PROMPT */
+/**
+ * A verifier, and a generator that is not asked by a chat, read the turns before a question as plain text.
+ * @throws {ThinkTreeError} EMPTY_PROMPT, INVALID_OPTION: turns in an order that they cannot have
+ */
 export function promptsOf(
   { generator, verifier }: LoadedModels,
-  question: string,
+  question: Question,
 ): Pick<TreeOptions, "prompt" | "verifierPrompt"> {
-  if (question.trim() === "") throw new ThinkTreeError("EMPTY_PROMPT", "the question is empty");
+  const turns = turnsOf(question);
+  const text = asText(turns);
+  const { chat, promptTemplate } = recipeOf(generator);
   return {
-    prompt: promptFor(question, recipeOf(generator).promptTemplate),
-    verifierPrompt: verifier === undefined ? "" : promptFor(question, recipeOf(verifier).promptTemplate),
+    prompt: chat !== undefined && turns.length > 1 ? askedInTurns(chat, turns) : promptFor(text, promptTemplate),
+    verifierPrompt: verifier === undefined ? "" : promptFor(text, recipeOf(verifier).promptTemplate),
   };
 }
 
 function promptFor(question: string, template: string): Prompt {
-  const place = "{question}";
-  const at = template.indexOf(place);
-  if (at < 0) return { before: template, words: "", after: "" };
-  return { before: template.slice(0, at), words: question.trim(), after: template.slice(at + place.length) };
+  const at = template.indexOf(questionPlace);
+  if (at < 0) return [template];
+  return [template.slice(0, at), question.trim(), template.slice(at + questionPlace.length)];
 }

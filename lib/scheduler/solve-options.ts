@@ -37,6 +37,8 @@ export interface SolveOptions {
   readonly minP?: number | undefined;
   /** Tokens of one solution at most; default: what the context holds. */
   readonly maxLength?: number | undefined;
+  /** A solution ends before any of these texts too, besides the generator's own. Up to 16. Default: none. */
+  readonly stopTexts?: readonly string[] | undefined;
   /**
    * Reads the final answer off a solution's text; null if there is none. Solutions with the same answer vote together.
    * Default: where the model's recipe says, else the last \boxed, "#### 42", "the answer is 42" or the like.
@@ -98,6 +100,7 @@ const schema = z.object({
   topP: z.number().gt(0).max(1).default(1),
   minP: z.number().min(0).lt(1).default(0),
   maxLength: count.optional(),
+  stopTexts: z.array(z.string().min(1)).max(16).default([]),
   answerOf: z.custom<AnswerOf>((value) => typeof value === "function", "a function of a text is wanted").optional(),
 });
 

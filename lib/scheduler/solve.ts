@@ -7,6 +7,7 @@
 import type { EngineCore } from "../engine/engine-core.js";
 import { ThinkTreeError } from "../errors.js";
 import { searchOptimally } from "./compute-optimal.js";
+import type { Question } from "./conversation.js";
 import type { Policy } from "./policy.js";
 import { QuestionSearch } from "./question-search.js";
 import { checkOptions, type Answer, type SolveOptions } from "./solve-options.js";
@@ -15,7 +16,7 @@ import { checkOptions, type Answer, type SolveOptions } from "./solve-options.js
 export async function solve(
   engine: EngineCore,
   policy: Policy,
-  question: string,
+  question: Question,
   options: SolveOptions = {},
 ): Promise<Answer> {
   const checked = checkOptions(options, policy);

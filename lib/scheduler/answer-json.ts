@@ -1,10 +1,10 @@
 /**
- * An answer for programs: what --json prints.
+ * An answer for programs: what --json prints and the server sends.
  *
  * Owns: the shape, which is stable; fields may be added.
  * Must not know: terminals.
  */
-import type { Answer } from "../scheduler/solve-options.js";
+import type { Answer } from "./solve-options.js";
 
 export interface AnswerJson {
   /** The final answer; null if the solution states none. */
