@@ -14,6 +14,7 @@ Napi::Object encode_model(Napi::Env env, const ModelInfo & info) {
     out["positions"] = info.positions;
     out["kvCells"] = info.kv_cells;
     out["width"] = info.width;
+    out["weightBytes"] = Napi::Number::New(env, static_cast<double>(info.loaded_bytes));
     if (!info.reading.empty()) out["reading"] = info.reading;
     Napi::Object recipe = Napi::Object::New(env);
     for (const auto & [key, value] : info.recipe) recipe.Set(key, value);

@@ -1,5 +1,6 @@
 #include "inspect.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -73,6 +74,15 @@ Napi::Object encode(Napi::Env env, const Inspection & found) {
         weights[weights.Length()] = one;
     }
     out["weights"] = weights;
+    if (found.lora) {
+        int64_t rank = 0;
+        for (const auto & [name, pair] : found.lora->pairs) rank = std::max(rank, pair.rank());
+        Napi::Object lora = Napi::Object::New(env);
+        lora["rank"] = encode_number(env, rank);
+        lora["alpha"] = found.lora->alpha;
+        lora["tensors"] = encode_number(env, static_cast<int64_t>(found.lora->pairs.size()));
+        out["lora"] = lora;
+    }
     Napi::Array tokens = Napi::Array::New(env);
     for (const SpecialToken & token : found.special_tokens) {
         Napi::Object one = Napi::Object::New(env);

@@ -8,10 +8,21 @@ namespace thinktree {
 
 namespace {
 
+std::vector<AdapterFile> read_adapters(const Napi::Value & value) {
+    std::vector<AdapterFile> adapters;
+    if (!value.IsArray()) return adapters;
+    const auto list = value.As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); ++i) {
+        const auto adapter = list.Get(i).As<Napi::Object>();
+        adapters.push_back({text(adapter, "path"), adapter.Get("scale").ToNumber().FloatValue()});
+    }
+    return adapters;
+}
+
 ModelOptions read_model(const Napi::Object & object) {
     ModelOptions model;
     if (const std::string path = text(object, "path"); !path.empty()) {
-        model.file = ModelFile{path, integer(object, "gpuLayers", -1)};
+        model.file = ModelFile{path, integer(object, "gpuLayers", -1), read_adapters(object.Get("adapters"))};
         return model;
     }
     FakeOptions & fake = model.fake;
@@ -29,8 +40,16 @@ ModelOptions read_model(const Napi::Object & object) {
     return model;
 }
 
-std::shared_ptr<const Model> make_model(const ModelOptions & options) {
-    return options.file ? load_llama_model(*options.file) : make_fake_model(options.fake);
+std::vector<std::shared_ptr<const Model>> make_models(const EngineOptions & options) {
+    LlamaModels files;
+    std::vector<std::shared_ptr<const Model>> models;
+    const auto make = [&](const ModelOptions & model) {
+        models.push_back(model.file ? files.load(*model.file) : make_fake_model(model.fake));
+    };
+    make(options.generator);
+    if (options.verifier) make(*options.verifier);
+    if (options.draft) make(*options.draft);
+    return models;
 }
 
 ModelInfo describe(const Lane & lane, int32_t cells) {
@@ -40,6 +59,7 @@ ModelInfo describe(const Lane & lane, int32_t cells) {
     info.positions = lane.context->limits().positions;
     info.kv_cells = lane.context->limits().forks_at_ends ? cells : lane.context->limits().cells;
     info.width = lane.model->width();
+    info.loaded_bytes = static_cast<int64_t>(lane.model->loaded_bytes());
     for (const char * key : {"prompt_template", "step_delimiter", "answer_prefix", "role", "verifier.aggregation",
                              "verifier.sees_attempts", "reviser.attempt_separator", "reviser.max_attempts"}) {
         if (auto value = lane.model->metadata(std::string("thinktree.") + key)) info.recipe.emplace_back(key, *value);
@@ -89,15 +109,7 @@ EngineOptions read_options(const Napi::Object & object) {
 }
 
 Lanes load(const EngineOptions & options, const std::function<bool()> & should_abort, LoadedInfo & info) {
-    std::vector<std::shared_ptr<const Model>> models{make_model(options.generator)};
-    if (options.verifier) {
-        // The same file twice is one set of weights under two contexts.
-        const bool shared = options.verifier->file && options.generator.file &&
-                            options.verifier->file->path == options.generator.file->path;
-        models.push_back(shared ? models.front() : make_model(*options.verifier));
-    }
-    if (options.draft) models.push_back(make_model(*options.draft));
-
+    std::vector<std::shared_ptr<const Model>> models = make_models(options);
     const std::vector<int32_t> cells = cells_of(options, models);
     size_t next = 0;
     const auto next_lane = [&](bool rewards = false) {

@@ -40,6 +40,7 @@ struct ModelInfo {
     int32_t positions = 0;
     int32_t kv_cells = 0;
     int32_t width = 0;
+    int64_t loaded_bytes = 0;
     std::string reading;                                      // of a verifier: how its scores are read
     std::vector<std::pair<std::string, std::string>> recipe;  // the GGUF's thinktree.* strings, without the prefix
 };

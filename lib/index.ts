@@ -15,7 +15,17 @@ export type { ModelOptions } from "./scheduler/model-options.js";
 export type { VerifierFile } from "./scheduler/verifier-recipe.js";
 export type { VerifierRecipe } from "./verifiers/recipe.js";
 export type { Flag, GuardedCandidate } from "./verifiers/guards.js";
-export type { Device, EngineStats, Ledger, LoadedModels, ModelInfo, SpecialToken, WeightType } from "./engine/addon.js";
+export type { Adapter } from "./engine/options.js";
+export type {
+  Device,
+  EngineStats,
+  Ledger,
+  LoadedModels,
+  Lora,
+  ModelInfo,
+  SpecialToken,
+  WeightType,
+} from "./engine/addon.js";
 export { inspectModel, type CacheNeed, type InspectOptions, type ModelInspection } from "./engine/inspect-model.js";
 export type { SamplerOptions, StepEnd, StepPattern } from "./engine/codec.js";
 export type { Tree, TreeOptions } from "./engine/tree.js";

@@ -163,7 +163,7 @@ int main(int argc, char ** argv) {
     }
     try {
         const int32_t layers = argc > 2 ? std::atoi(argv[2]) : -1;
-        Parity parity(load_llama_model({argv[1], layers}));
+        Parity parity(LlamaModels().load({argv[1], layers}));
         parity.compare();
         return parity.print(layers != 0) ? 0 : 1;
     } catch (const std::exception & error) {

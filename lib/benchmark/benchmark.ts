@@ -10,6 +10,7 @@ import { basename } from "node:path";
 import { ThinkTreeError } from "../errors.js";
 import type { ModelInfo } from "../engine/addon.js";
 import type { EngineCore } from "../engine/engine-core.js";
+import type { ModelFile } from "../engine/options.js";
 import { Countdown, type Progress } from "./countdown.js";
 import { machineOf } from "./machine.js";
 import { resultOf, type Benchmark, type BenchmarkedModel, type MeasuredRound, type Settings } from "./results.js";
@@ -65,10 +66,12 @@ function checkContext({ positions }: ModelInfo, { promptTokens, lengthTokens }: 
 }
 
 async function modelsOf({ files, models }: EngineCore): Promise<Benchmark["models"]> {
-  const describe = async (info: ModelInfo, path: string | null | undefined): Promise<BenchmarkedModel> => {
+  const describe = async (info: ModelInfo, model: ModelFile | null | undefined): Promise<BenchmarkedModel> => {
     const { parameters, vocabulary, positions } = info;
-    const file = path == null ? { file: "fake", bytes: 0 } : { file: basename(path), bytes: (await stat(path)).size };
-    return { ...file, parameters, vocabulary, positions };
+    const paths = model == null ? [] : [model.path, ...model.adapters.map(({ path }) => path)];
+    const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size));
+    const file = paths.map((path) => basename(path)).join(" + ") || "fake";
+    return { file, bytes: sizes.reduce((sum, size) => sum + size, 0), parameters, vocabulary, positions };
   };
   const { generator, verifier } = models;
   return {

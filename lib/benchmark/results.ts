@@ -22,7 +22,7 @@ export interface Spread {
 }
 
 export interface BenchmarkedModel {
-  /** Without its folder. */
+  /** Without its folder; after " + ", its adapters'. */
   readonly file: string;
   readonly bytes: number;
   readonly parameters: number;

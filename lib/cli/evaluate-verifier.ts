@@ -43,18 +43,8 @@ const usualThreshold = 0.5;
 /** Flags of `evaluate` that mean something to it. */
 const itsFlags: ReadonlySet<string> = new Set([
   ...["processbench", "threshold", "tuneThreshold", "limit", "journal", "out", "json", "help"],
-  ...[
-    "generator",
-    "verifier",
-    "verifierRecipe",
-    "verifierVotes",
-    "cacheFolder",
-    "kvCells",
-    "kvMib",
-    "kvType",
-    "threads",
-    "gpuLayers",
-  ],
+  ...["generator", "verifier", "verifierLora", "verifierRecipe", "verifierVotes", "cacheFolder"],
+  ...["kvCells", "kvMib", "kvType", "threads", "gpuLayers"],
 ]);
 
 export const processBenchHelp = `

@@ -32,7 +32,8 @@ Weights are not loaded: it takes as long as reading the vocabulary. Memory is
 for this model alone; a verifier of its own takes as much again as it says.
 
 With --json, one object: path, name, architecture, parameters, fileBytes,
-  quantisation, weights [{type, tensors, parameters, bytes}], contextTokens,
+  quantisation, weights [{type, tensors, parameters, bytes}],
+  lora {rank, alpha, tensors}: of an adapter, else null; contextTokens,
   layers, width, heads, kvHeads, headSize, slidingWindow, experts,
   vocabulary {kind, preTokenizer, size, specialTokens [{name, id, text}]},
   chatTemplate {text, renders}, recipe, treeAttention,
@@ -46,7 +47,7 @@ Exit codes:
   0    the engine loads it
   1    an unexpected error
   2    a wrong flag, or no GGUF file, or a damaged one
-  3    the engine would refuse it: refusal says why`;
+  3    the engine would refuse it as a model: refusal says why`;
 
 export function inspectCommand(): Command {
   return new Command("inspect")

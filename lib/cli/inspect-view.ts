@@ -4,6 +4,7 @@
  * Owns: that page. Pure: from an inspection to lines.
  * Must not know: how files are read, streams.
  */
+import type { Lora } from "../engine/addon.js";
 import type { CacheNeed, ModelInspection } from "../engine/inspect-model.js";
 import { significant } from "../report/numbers.js";
 import { grouped, wrap, type Paper } from "./paper.js";
@@ -35,6 +36,9 @@ export function inspectView(model: ModelInspection, verifier: VerifierReading, {
     refusal === null
       ? list([["loads", "yes"]], colors.green)
       : list([["loads", `no: ${refusal.message} (${refusal.code})`]], colors.red);
+  if (model.lora !== null) {
+    return ["", ...list(adapterFacts(model, model.lora)), "", ...verdict].map((line) => line.trimEnd());
+  }
   const blocks = [
     list(identity(model)),
     list([...vocabulary(model), readingOf(verifier)]),
@@ -56,11 +60,23 @@ function readingOf({ recipe, aggregation, missingHead }: VerifierReading): Fact 
   return ["verifier", `read by ${recipe}, steps by ${aggregation}${head}`];
 }
 
+function adapterFacts(file: ModelInspection, { rank, alpha, tensors }: Lora): Fact[] {
+  const alphaOf = alpha === 0 ? "without an alpha" : `alpha ${significant(alpha)}`;
+  return [
+    ["adapter", file.name ?? "(no name)"],
+    ["kind", `LoRA on ${file.architecture}, rank ${rank}, ${alphaOf}, ${count(file.parameters)} parameters`],
+    weightsOf(file),
+    ["changes", `${grouped(tensors)} ${tensors === 1 ? "tensor" : "tensors"} of the model`],
+  ];
+}
+
+function weightsOf({ weights, fileBytes, quantisation }: ModelInspection): Fact {
+  const types = weights.toSorted((a, b) => b.bytes - a.bytes).map(({ type, tensors }) => `${grouped(tensors)} ${type}`);
+  return ["file", `${size(fileBytes)}, ${quantisation} (tensors: ${types.join(", ")})`];
+}
+
 function identity(model: ModelInspection): Fact[] {
   const { heads, kvHeads, headSize, layers, width, experts, slidingWindow, contextTokens } = model;
-  const weights = model.weights
-    .toSorted((a, b) => b.bytes - a.bytes)
-    .map(({ type, tensors }) => `${grouped(tensors)} ${type}`);
   const shape = [
     ...(layers === null ? [] : [`${layers} layers`]),
     ...(width === null ? [] : [`width ${grouped(width)}`]),
@@ -72,7 +88,7 @@ function identity(model: ModelInspection): Fact[] {
   return [
     ["model", model.name ?? "(no name)"],
     ["kind", `${model.architecture}, ${count(model.parameters)} parameters`],
-    ["file", `${size(model.fileBytes)}, ${model.quantisation} (tensors: ${weights.join(", ")})`],
+    weightsOf(model),
     ["shape", shape.join(", ") || "not said"],
     ["context", contextTokens === null ? "not said" : `${grouped(contextTokens)} tokens`],
   ];

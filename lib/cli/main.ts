@@ -12,6 +12,7 @@ import { calibrateCommand } from "./calibrate-command.js";
 import { demoCommand } from "./demo-command.js";
 import { evaluateCommand } from "./evaluate-command.js";
 import { failureOf } from "./failures.js";
+import { importLoraCommand } from "./import-lora-command.js";
 import { importPrmCommand } from "./import-prm-command.js";
 import { inspectCommand } from "./inspect-command.js";
 import { Interruption } from "./interruption.js";
@@ -63,6 +64,7 @@ for (const command of [
   serveCommand(interruption),
   inspectCommand(),
   importPrmCommand(interruption),
+  importLoraCommand(interruption),
   demoCommand(),
 ])
   program.addCommand(command);

@@ -6,6 +6,7 @@
  */
 import { InvalidArgumentError, Option, type Command } from "commander";
 
+import type { Adapter } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
 import type { Engine } from "../scheduler/engine.js";
 import type { ModelOptions } from "../scheduler/model-options.js";
@@ -19,6 +20,7 @@ import {
   type StrategySettings,
 } from "../strategies/index.js";
 import { aggregations } from "../verifiers/aggregation.js";
+import { checkLoraFlags, loraOption, type LoraFlags } from "./lora-flag.js";
 import { embedded } from "./package-files.js";
 import { stepsOption } from "./steps-flag.js";
 import { decimal, wholeNumber } from "./values.js";
@@ -33,7 +35,7 @@ export interface SamplingFlags {
   readonly minP?: number;
 }
 
-export interface ModelFlags {
+export interface ModelFlags extends LoraFlags {
   readonly generator?: string;
   readonly generatorRecipe?: string;
   readonly system?: string;
@@ -151,6 +153,9 @@ export function addModelFlags(command: Command): Command {
       "a smaller model of the same vocabulary, for speed where few texts are written",
       fileName,
     )
+    .addOption(loraOption("generator", "a LoRA adapter on its weights; more may be named, and add up (scale: 1)"))
+    .addOption(loraOption("verifier", "the same; verifier and generator may be one file, which is loaded once"))
+    .addOption(loraOption("draft", "the same"))
     .option("--cache-folder <folder>", "where fetched models are kept (default: ~/.cache/thinktree)", fileName)
     .option("--kv-cells <count>", "size of each model's cache (default: 16384)", wholeNumber(64, 1 << 20))
     .option(
@@ -189,11 +194,12 @@ export function engineOptions(
     const mend = verifier === false ? "leave --no-verifier out" : "name one with --verifier FILE.gguf";
     throw new ThinkTreeError("NO_VERIFIER", `${strategy} needs a verifier: ${mend}, or use --strategy majority`);
   }
+  checkLoraFlags(flags, { generator: true, verifier: hasVerifier(flags), draft: draft !== undefined });
   // A vote asks no verifier, so the embedded one is not loaded for it.
   const wanted = verifier === false || (verifier === undefined && strategy === "majority") ? null : verifier;
   return {
     ...modelsOf(flags, wanted),
-    ...(draft !== undefined && { draft: gpuLayers === undefined ? draft : { path: draft, gpuLayers } }),
+    ...(draft !== undefined && { draft: { path: draft, ...layersAndAdapters(gpuLayers, flags.draftLora) } }),
     ...(cacheFolder !== undefined && { cacheFolder }),
     ...(kvCells !== undefined && { kvCells }),
     ...(kvMib !== undefined && { kvMib }),
@@ -204,23 +210,22 @@ export function engineOptions(
   };
 }
 
-/** Layers and recipes are a named file's: with them the embedded models are named too. */
+/** Layers, adapters and recipes are a named file's: with them the embedded models are named too. */
 function modelsOf(
   flags: ModelFlags,
   verifier: string | null | undefined,
 ): Pick<ModelOptions, "generator" | "verifier"> {
   const { generator, generatorRecipe: recipe, system, steps, verifierRecipe, verifierVotes: votes, gpuLayers } = flags;
-  const layers = gpuLayers !== undefined && { gpuLayers };
   const asked = {
     ...(recipe !== undefined && { recipe }),
     ...(system !== undefined && { system }),
     ...(steps !== undefined && { steps }),
-    ...layers,
+    ...layersAndAdapters(gpuLayers, flags.generatorLora),
   };
   const read = {
     ...(verifierRecipe !== undefined && { recipe: verifierRecipe }),
     ...(votes !== undefined && { votes }),
-    ...layers,
+    ...layersAndAdapters(gpuLayers, flags.verifierLora),
   };
   const judge = verifier === undefined && generator === undefined ? embedded("tiny-strong.gguf") : verifier;
   const path = generator ?? embedded("tiny-generator.gguf");
@@ -228,6 +233,10 @@ function modelsOf(
     return { ...(generator !== undefined && { generator }), ...(verifier !== undefined && { verifier }) };
   }
   return { generator: { path, ...asked }, verifier: judge == null ? null : { path: judge, ...read } };
+}
+
+function layersAndAdapters(gpuLayers: number | undefined, adapters: readonly Adapter[] | undefined) {
+  return { ...(gpuLayers !== undefined && { gpuLayers }), ...(adapters && { adapters }) };
 }
 
 /**

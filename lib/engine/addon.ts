@@ -92,6 +92,7 @@ export interface NativeCompletion {
 
 /** What is known of a loaded model. `recipe` holds the GGUF's `thinktree.*` strings, without the prefix. */
 export interface ModelInfo {
+  /** Its adapters' included. */
   readonly parameters: number;
   readonly vocabulary: number;
   /** Longest prompt and solution together, in tokens. */
@@ -100,6 +101,11 @@ export interface ModelInfo {
   readonly kvCells: number;
   /** Floats of one hidden state. */
   readonly width: number;
+  /**
+   * Memory that its weights and adapters have taken, in bytes. Where generator, verifier or draft are one file, its weights
+   * count with the first of them.
+   */
+  readonly weightBytes: number;
   /** How a verifier's scores are read. */
   readonly reading?: "likelihood" | "pair" | "head" | "judge";
   readonly recipe: Readonly<Record<string, string>>;
@@ -131,6 +137,8 @@ export interface NativeInspection {
   /** Lists of more than 1,024 values cross as their length. */
   readonly metadata: readonly (readonly [key: string, value: MetadataValue])[];
   readonly weights: readonly WeightType[];
+  /** Then it is no model. `rank`: the highest; `tensors`: of the model, that it changes. */
+  readonly lora?: Lora;
   readonly specialTokens: readonly SpecialToken[];
   readonly templateRenders: boolean;
   readonly devices: readonly Device[];
@@ -143,6 +151,13 @@ export interface NativeInspection {
 
 export type MetadataValue =
   string | number | boolean | { readonly length: number; readonly values?: readonly number[] };
+
+export interface Lora {
+  readonly rank: number;
+  /** 0: changes are not scaled by alpha / rank. */
+  readonly alpha: number;
+  readonly tensors: number;
+}
 
 /** The weights of one type of numbers. */
 export interface WeightType {

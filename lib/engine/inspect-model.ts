@@ -12,6 +12,7 @@ import { parseOptions, type ErrorCode } from "../errors.js";
 import {
   inspectNatively,
   type Device,
+  type Lora,
   type MetadataValue,
   type NativeInspection,
   type SpecialToken,
@@ -55,6 +56,8 @@ export interface ModelInspection {
   /** The type of most of the weights, as ggml names it: f16, q8_0, q4_K, ... */
   readonly quantisation: string;
   readonly weights: readonly WeightType[];
+  /** Not null: the file is an adapter, to be named among a model's `adapters`; `architecture` is that model's. */
+  readonly lora: Lora | null;
   /** Tokens that it was trained on at once. */
   readonly contextTokens: number | null;
   readonly layers: number | null;
@@ -117,6 +120,7 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
     fileBytes: found.bytes,
     quantisation: mostOf(found.weights),
     weights: found.weights,
+    lora: found.lora ?? null,
     ...shapeOf(file),
     vocabulary: {
       kind: file.text("tokenizer.ggml.model"),

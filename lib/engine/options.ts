@@ -30,8 +30,25 @@ const fakeModel = z.strictObject({
   }),
 });
 
+const mostAdapters = 16;
+const mostScale = 100;
+
+const adapter = z.union([
+  z.string().min(1),
+  z.strictObject({
+    path: z.string().min(1),
+    /** -100 to 100, the file's own alpha besides; 0: no change. Default 1. */
+    scale: z.number().min(-mostScale).max(mostScale).optional(),
+  }),
+]);
+
+/** A LoRA in a GGUF file, by path, and how much of it is added to the model's weights. */
+export type Adapter = Readonly<z.infer<typeof adapter>>;
+
 const modelFile = z.strictObject({
   path: z.string().min(1),
+  /** At most 16; their changes add up. Models of one file have its weights in common, each with its own adapters. */
+  adapters: z.array(adapter).max(mostAdapters).readonly().optional(),
   /** Layers on the GPU, if the build has one; -1: all; 0: the model uses no GPU at all. Default -1. */
   gpuLayers: z.number().int().min(-1).optional(),
 });
@@ -144,6 +161,7 @@ const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}.g
 type Resolved = object & {
   readonly path?: string;
   readonly reading?: z.infer<typeof reading> | JudgeRules | undefined;
+  readonly adapters?: readonly AdapterFile[] | undefined;
   readonly recipe?: Readonly<Record<string, string>> | undefined;
 };
 
@@ -154,14 +172,25 @@ interface ResolvedOptions {
   readonly draft: object | undefined;
 }
 
+interface AdapterFile {
+  readonly path: string;
+  readonly scale: number;
+}
+
+export interface ModelFile {
+  readonly path: string;
+  readonly adapters: readonly AdapterFile[];
+}
+
 /** Where the models lie; null: a fake one. */
 export interface ModelFiles {
-  readonly generator: string | null;
-  readonly verifier: string | null | undefined;
+  readonly generator: ModelFile | null;
+  readonly verifier: ModelFile | null | undefined;
 }
 
 export function modelFiles({ generator, verifier }: ResolvedOptions): ModelFiles {
-  return { generator: generator.path ?? null, verifier: verifier && (verifier.path ?? null) };
+  const fileOf = ({ path, adapters = [] }: Resolved) => (path === undefined ? null : { path, adapters });
+  return { generator: fileOf(generator), verifier: verifier && fileOf(verifier) };
 }
 
 /** Undefined: the verifier reads, or there is none. */
@@ -186,7 +215,11 @@ function flatten(
 ): Resolved | undefined {
   if (model === null) return undefined;
   if (typeof model === "string") return { path: model };
-  if (!("fake" in model)) return model;
+  if ("path" in model) return { ...model, adapters: model.adapters?.map(adapterFile) };
   const { fake, ...others } = model;
   return { ...fake, ...others };
+}
+
+function adapterFile(adapter: Adapter): AdapterFile {
+  return typeof adapter === "string" ? { path: adapter, scale: 1 } : { path: adapter.path, scale: adapter.scale ?? 1 };
 }

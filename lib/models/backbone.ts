@@ -94,30 +94,40 @@ function prefixOf(tensors: ReadonlyMap<string, StoredTensor>): string {
   throw new ThinkTreeError(
     "MODEL_LOAD_FAILED",
     `the checkpoint has ${found.length === 0 ? "no tensor" : "several tensors"} named ${embeddings}` +
-      (found.length === 0 ? ", as a LoRA has none: merge it into its base model first" : ""),
+      (found.length === 0 ? ", as a LoRA has none: import-lora makes an adapter of it" : ""),
   );
 }
+
+/** Those that a rotation by position follows: it turns dimension i with i + half a head, llama.cpp's for Llama turns neighbours. */
+export function isInterleaved(architecture: Shape["architecture"], name: string): boolean {
+  return architecture === "llama" && (name === "attn_q" || name === "attn_k");
+}
+
+/** Names in GGUF and in a checkpoint, within a layer. */
+export const matrixSources = {
+  ...{ attn_q: "self_attn.q_proj", attn_k: "self_attn.k_proj", attn_v: "self_attn.v_proj" },
+  ...{ attn_output: "self_attn.o_proj", ffn_gate: "mlp.gate_proj", ffn_up: "mlp.up_proj", ffn_down: "mlp.down_proj" },
+} as const;
 
 function matricesOf({ architecture, width, feedForward, heads, kvHeads, headSize }: Shape): Matrix[] {
   const llama = architecture === "llama";
   const [queries, keys] = [heads * headSize, kvHeads * headSize];
   const matrix = (
-    name: string,
-    source: string,
+    name: keyof typeof matrixSources,
     [rows, columns]: readonly [number, number],
     bias: Matrix["bias"],
-    rotated = false,
-  ): Matrix => ({ name, source, rows, columns, bias, rotated });
+  ): Matrix => {
+    return { name, source: matrixSources[name], rows, columns, bias, rotated: isInterleaved(architecture, name) };
+  };
   const inner = llama ? "may" : "must";
   const outer = llama ? "may" : "none";
   return [
-    // A rotation turns dimension i with i + half a head; llama.cpp's for Llama turns neighbours.
-    matrix("attn_q", "self_attn.q_proj", [queries, width], inner, llama),
-    matrix("attn_k", "self_attn.k_proj", [keys, width], inner, llama),
-    matrix("attn_v", "self_attn.v_proj", [keys, width], inner),
-    matrix("attn_output", "self_attn.o_proj", [width, queries], outer),
-    matrix("ffn_gate", "mlp.gate_proj", [feedForward, width], outer),
-    matrix("ffn_up", "mlp.up_proj", [feedForward, width], outer),
-    matrix("ffn_down", "mlp.down_proj", [width, feedForward], outer),
+    matrix("attn_q", [queries, width], inner),
+    matrix("attn_k", [keys, width], inner),
+    matrix("attn_v", [keys, width], inner),
+    matrix("attn_output", [width, queries], outer),
+    matrix("ffn_gate", [feedForward, width], outer),
+    matrix("ffn_up", [feedForward, width], outer),
+    matrix("ffn_down", [width, feedForward], outer),
   ];
 }

@@ -1,5 +1,5 @@
 /**
- * A Hugging Face checkpoint: a folder with config.json, a tokenizer's files and safetensors.
+ * A Hugging Face checkpoint: a folder with settings in JSON files and weights in safetensors.
  *
  * Owns: which files it has and finding a tensor among its shards. Must not know: what the tensors and settings mean.
  */
@@ -11,23 +11,24 @@ import { z } from "zod";
 import { ThinkTreeError } from "../errors.js";
 import { SafetensorsFile, type StoredTensor } from "./safetensors.js";
 
-const single = "model.safetensors";
-const indexName = `${single}.index.json`;
 const index = z.object({ weight_map: z.record(z.string(), z.string()) });
 
 export class Checkpoint implements AsyncDisposable {
-  /** @throws {ThinkTreeError} MODEL_LOAD_FAILED: a file is missing, cut short or not what its name says */
-  static async open(folder: string): Promise<Checkpoint> {
+  /**
+   * @param weights the file that has them all, if they are not in shards
+   * @throws {ThinkTreeError} MODEL_LOAD_FAILED: a file is missing, cut short or not what its name says
+   */
+  static async open(folder: string, weights = "model.safetensors"): Promise<Checkpoint> {
     const files: SafetensorsFile[] = [];
     try {
       const tensors = new Map<string, StoredTensor>();
-      const shards = await shardsOf(folder);
+      const shards = await shardsOf(folder, weights);
       for (const [shard, names] of shards) {
         const file = await SafetensorsFile.open(join(folder, shard));
         files.push(file);
         for (const name of names ?? file.tensors.keys()) {
           const tensor = file.tensors.get(name);
-          if (tensor === undefined) throw failed(folder, `${indexName} seeks ${name} in ${shard}, which has no such tensor`);
+          if (tensor === undefined) throw failed(folder, `${indexOf(weights)} seeks ${name} in ${shard}, which has no such tensor`);
           tensors.set(name, tensor);
         }
       }
@@ -66,15 +67,20 @@ export class Checkpoint implements AsyncDisposable {
   }
 }
 
+function indexOf(weights: string): string {
+  return `${weights}.index.json`;
+}
+
 /** Which tensors are sought in which file; undefined: all that it has. */
-async function shardsOf(folder: string): Promise<Map<string, string[] | undefined>> {
+async function shardsOf(folder: string, single: string): Promise<Map<string, string[] | undefined>> {
+  const indexName = indexOf(single);
   if (!(await stat(folder).catch(() => undefined))?.isDirectory()) {
     throw failed(folder, "there is no such folder");
   }
   const found = await readJson(folder, indexName, index);
   if (found === undefined) {
     if (await stat(join(folder, single)).catch(() => undefined)) return new Map([[single, undefined]]);
-    throw failed(folder, `it has neither ${single} nor ${indexName}; pytorch_model.bin must be saved anew as safetensors`);
+    throw failed(folder, `it has neither ${single} nor ${indexName}; weights in a .bin file must be saved anew as safetensors`);
   }
   const shards = new Map<string, string[]>();
   for (const [name, shard] of Object.entries(found.weight_map)) {

@@ -22,7 +22,7 @@ import { checkOptions, type Answer, type SolveOptions } from "./solve-options.js
 
 const embeddedPolicy = fileURLToPath(new URL("../../models/policy.json", import.meta.url));
 
-/** SHA-256 of a part of each model's file; a fake model's is "fake". */
+/** SHA-256 of a part of each model's file and its adapters'; a fake model's is "fake". */
 export interface Fingerprints {
   readonly generator: string;
   readonly verifier: string | null;

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 
 import { metadataTexts } from "../engine/metadata.js";
-import type { EngineOptions } from "../engine/options.js";
+import type { Adapter, EngineOptions } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
 import { promptOfTurns, type ChatRecipe } from "./chat-recipe.js";
 import { tokensOf } from "./chat-template.js";
@@ -27,6 +27,8 @@ export interface GeneratorFile {
   readonly path: string;
   /** Layers on the GPU, if the build has one; -1: all. Default -1. */
   readonly gpuLayers?: number | undefined;
+  /** LoRA adapters in GGUF files, at most 16; their changes add up. */
+  readonly adapters?: readonly Adapter[] | undefined;
   /**
    * The name of a recipe that comes with thinktree (models/recipes/generators), a JSON file's path, or a recipe;
    * "completion" for any language model. Default: as the GGUF says, else by its chat template, else completion.
@@ -49,9 +51,9 @@ const files = new RecipeFiles("generators/", checkGeneratorRecipe, [completion])
  * template that fails, or has no place for a question
  */
 export async function readGenerator(file: string | GeneratorFile): Promise<EngineGenerator> {
-  const { path, gpuLayers, recipe, system, steps } =
+  const { path, gpuLayers, adapters, recipe, system, steps } =
     typeof file === "string" ? ({ path: file } as GeneratorFile) : file;
-  const model = { path, ...(gpuLayers !== undefined && { gpuLayers }) };
+  const model = { path, ...(gpuLayers !== undefined && { gpuLayers }), ...(adapters && { adapters }) };
   const metadata = await metadataTexts(path);
   if (recipe === undefined && metadata.has("thinktree.prompt_template")) {
     const own = steps && { recipe: { steps: stepEndText(steps), recipe_digest: digestOf(stepEndText(steps)) } };

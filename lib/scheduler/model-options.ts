@@ -4,7 +4,7 @@
  * Owns: which options there are for models; what becomes of them before the engine sees them.
  * Must not know: recipes' insides, how files come over a network.
  */
-import type { EngineOptions } from "../engine/options.js";
+import type { Adapter, EngineOptions } from "../engine/options.js";
 import { hubModel, type HubOptions } from "../models/hub.js";
 import { isHubName } from "../models/hub-name.js";
 import { readGenerator, type GeneratorFile } from "./generator-file.js";
@@ -12,7 +12,7 @@ import { readVerifier, type VerifierFile } from "./verifier-recipe.js";
 
 type Fake = Extract<EngineOptions["verifier"], { fake: unknown }>;
 
-/** Wherever a model is named by a path, hf:user/repo:quant and hf:user/repo/file.gguf name one of the hub. */
+/** Wherever a model or an adapter is named by a path, hf:user/repo:quant and hf:user/repo/file.gguf name one of the hub. */
 export interface ModelOptions extends Omit<EngineOptions, "generator" | "verifier">, HubOptions {
   /** A GGUF file, by path, and how it is asked. Default: the embedded generator. */
   readonly generator?: string | GeneratorFile | Fake | undefined;
@@ -23,9 +23,11 @@ export interface ModelOptions extends Omit<EngineOptions, "generator" | "verifie
   readonly verifier?: string | VerifierFile | Fake | null | undefined;
 }
 
-/** Whether a model has to be looked for on the hub. */
+/** Whether a file has to be looked for on the hub. */
 export function namesHub({ generator, verifier, draft }: ModelOptions): boolean {
-  return [generator, verifier, draft].some((model) => isHubName(pathOf(model) ?? ""));
+  return [generator, verifier, draft]
+    .flatMap((model) => [model, ...(adaptersOf(model) ?? [])])
+    .some((file) => isHubName(pathOf(file) ?? ""));
 }
 
 /**
@@ -34,11 +36,19 @@ export function namesHub({ generator, verifier, draft }: ModelOptions): boolean 
  */
 export async function withFiles(options: ModelOptions): Promise<ModelOptions> {
   const { cacheFolder, signal, onDownload, generator, verifier, draft, ...others } = options;
-  async function local<T extends Named>(model: T): Promise<T> {
-    const name = pathOf(model);
-    if (name === undefined || !isHubName(name)) return model;
+  async function localFile<T extends Named>(file: T): Promise<T> {
+    const name = pathOf(file);
+    if (name === undefined || !isHubName(name)) return file;
     const path = await hubModel(name, { cacheFolder, signal, onDownload });
-    return (typeof model === "string" ? path : { ...(model as object), path }) as T;
+    return (typeof file === "string" ? path : { ...(file as object), path }) as T;
+  }
+  async function local<T extends Named>(model: T): Promise<T> {
+    const file = await localFile(model);
+    const named = adaptersOf(file);
+    if (named === undefined) return file;
+    const adapters: Adapter[] = [];
+    for (const adapter of named) adapters.push(await localFile(adapter));
+    return { ...(file as object), adapters } as unknown as T;
   }
   return {
     ...others,
@@ -64,11 +74,16 @@ export async function engineOptionsOf(options: ModelOptions): Promise<EngineOpti
   };
 }
 
-type Named = string | { readonly path: string } | { readonly fake: unknown } | null | undefined;
+type File = { readonly path: string; readonly adapters?: readonly Adapter[] | undefined };
+type Named = string | File | { readonly fake: unknown } | null | undefined;
 
 function pathOf(model: Named): string | undefined {
   if (typeof model === "string") return model;
   return model != null && "path" in model ? model.path : undefined;
+}
+
+function adaptersOf(model: Named): readonly Adapter[] | undefined {
+  return typeof model === "object" && model !== null && "path" in model ? model.adapters : undefined;
 }
 
 function isFake(model: string | object): model is Fake {

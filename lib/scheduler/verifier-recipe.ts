@@ -8,7 +8,7 @@ import { existsSync } from "node:fs";
 import { basename } from "node:path";
 
 import { metadataTexts } from "../engine/metadata.js";
-import type { EngineOptions } from "../engine/options.js";
+import type { Adapter, EngineOptions } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
 import {
   checkRecipe,
@@ -26,6 +26,8 @@ export interface VerifierFile {
   readonly path: string;
   /** Layers on the GPU, if the build has one; -1: all. Default -1. */
   readonly gpuLayers?: number | undefined;
+  /** LoRA adapters in GGUF files, at most 16; their changes add up. */
+  readonly adapters?: readonly Adapter[] | undefined;
   /**
    * The name of a recipe that comes with thinktree (models/recipes), a JSON file's path, or a recipe; "likelihood" for any
    * language model. Default: as the GGUF says or is called, else likelihood.
@@ -49,7 +51,9 @@ const files = new RecipeFiles("", checkRecipe, [likelihood]);
  * UNSUPPORTED_MODEL: a chat template that fails
  */
 export async function readVerifier(file: string | VerifierFile): Promise<EngineVerifier> {
-  const { path, gpuLayers, recipe, head, votes } = typeof file === "string" ? ({ path: file } as VerifierFile) : file;
+  const { path, gpuLayers, adapters, recipe, head, votes } =
+    typeof file === "string" ? ({ path: file } as VerifierFile) : file;
+  const model = { path, ...(gpuLayers !== undefined && { gpuLayers }), ...(adapters && { adapters }) };
   const metadata = await metadataTexts(path);
   const chosen = await (recipe === undefined
     ? recognised(path, metadata)
@@ -58,7 +62,7 @@ export async function readVerifier(file: string | VerifierFile): Promise<EngineV
       : checkRecipe(recipe, "verifier.recipe"));
   const { read } = chosen;
   if (typeof read === "object" && "analysis" in read) {
-    return judgeFile(chosen, read.analysis, path, metadata, gpuLayers, votes);
+    return judgeFile(chosen, read.analysis, model, metadata, votes);
   }
   if (votes !== undefined) {
     const mend = "leave votes out, or name a judge's recipe, such as genprm";
@@ -67,8 +71,7 @@ export async function readVerifier(file: string | VerifierFile): Promise<EngineV
   const { prompt, probe } = chosen.chat ? chatOf(chosen.chat, path, metadata) : chosen;
   const { name, first = chosen.next, next, words, oneLine, beforeLast, aggregation } = chosen;
   return {
-    path,
-    ...(gpuLayers !== undefined && { gpuLayers }),
+    ...model,
     reading: {
       ...{ words, first: frameOf(first)!, next: frameOf(next)!, ...readOf(read, name, path, head) },
       ...(probe !== undefined && { probe }),
@@ -141,16 +144,15 @@ function embeddedRecipe(metadata: Metadata): CheckedRecipe {
 function judgeFile(
   recipe: CheckedRecipe,
   analysis: JudgeReading,
-  path: string,
+  model: Pick<VerifierFile, "path" | "gpuLayers" | "adapters">,
   metadata: Metadata,
-  gpuLayers: number | undefined,
   votes = analysis.votes,
 ): EngineVerifier {
+  const { path } = model;
   const render: Render = (turns, writesOn) => rendered(templateOf(path, metadata), turns, path, metadata, writesOn);
   const { rules, prompt } = judgeOf(recipe, analysis, votes, render);
   return {
-    path,
-    ...(gpuLayers !== undefined && { gpuLayers }),
+    ...model,
     reading: rules,
     recipe: {
       ...{ "verifier.recipe": recipe.name, "verifier.aggregation": recipe.aggregation, prompt_template: prompt },

@@ -1,7 +1,7 @@
 /** `thinktree bench` from outside, on the embedded models and on one with random weights; no time is tested. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { homedir, hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import picocolors from "picocolors";
 import { afterAll, describe, expect, it } from "vitest";
@@ -11,6 +11,8 @@ import type { Benchmark, Percentiles } from "../../lib/benchmark/results.js";
 import { benchView } from "../../lib/cli/bench-view.js";
 import { engineOptions } from "../../lib/cli/search-flags.js";
 import { sample } from "../benchmark/sample.js";
+import { parseGguf } from "../support/gguf-file.js";
+import { randomLora, writeLora } from "../support/lora.js";
 import { ended, modelFlags, start, thinktree, unlessModels } from "./thinktree.js";
 
 const folder = mkdtempSync(join(tmpdir(), "thinktree-bench-"));
@@ -129,10 +131,14 @@ describe("another model", async () => {
   const model = await randomModel({ shape: shapes.tiny, type: "F16" }, file("models"));
 
   it("is given prompts of just so many tokens, and writes all that is asked for", async () => {
+    const base = parseGguf(readFileSync(model));
+    writeLora(file("models/l.gguf"), base, randomLora(base, /attn_q/, { rank: 2, alpha: 0.01, seed: 1 }));
     // With these sizes no branch draws the end token.
     const { found } = await bench(
       "--generator",
       model,
+      "--generator-lora",
+      `${file("models/l.gguf")}:0.5`,
       "--prompt",
       "100",
       "--length",
@@ -144,6 +150,7 @@ describe("another model", async () => {
     );
     expectConsistent(found);
     expect(found.settings.promptTokens).toBe(100);
+    expect(found.models.generator.file).toBe(`${basename(model)} + l.gguf`);
     for (const { branches, tokens, decodes, kvCellsPeak } of found.results) {
       expect({ tokens, decodes, kvCellsPeak }).toEqual({
         tokens: branches * 6 * 3,

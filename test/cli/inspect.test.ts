@@ -9,6 +9,7 @@ import { shapes } from "../../bench/gguf/shapes.js";
 import { writeRandomModel } from "../../bench/gguf/random-model.js";
 import type { ModelInspection } from "../../lib/index.js";
 import { parseGguf, serialiseGguf, stringType } from "../support/gguf-file.js";
+import { randomLora, writeLora } from "../support/lora.js";
 import { thinktree } from "./thinktree.js";
 
 const folder = mkdtempSync(join(tmpdir(), "thinktree-cli-inspect-"));
@@ -16,6 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const model = join(folder, "model.gguf");
 const hybrid = join(folder, "hybrid.gguf");
+const adapter = join(folder, "adapter.gguf");
 const rude = join(folder, "rude.gguf");
 beforeAll(async () => {
   await writeRandomModel(model, { shape: shapes.tiny, type: "Q8_0" });
@@ -64,6 +66,19 @@ describe("thinktree inspect", () => {
     const gone = await thinktree(["inspect", join(folder, "gone.gguf")]);
     expect(gone).toMatchObject({ code: 2, stdout: "" });
     expect(gone.stderr).toMatch(/^thinktree: cannot read the model [^\n]*no such file[^\n]*\n$/);
+  });
+
+  it("says what an adapter is, and where it is named", async () => {
+    const file = parseGguf(readFileSync(model));
+    writeLora(adapter, file, randomLora(file, /attn_q/, { rank: 4, alpha: 8, seed: 1 }));
+    const { code, stdout } = await thinktree(["inspect", adapter]);
+    expect(code).toBe(3);
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(stdout).toMatch(/LoRA on qwen2, rank 4, alpha 8/);
+    expect(stdout).toMatch(/changes +2 tensors of the model/);
+    expect(stdout.replaceAll(/\s+/g, " ")).toMatch(/no: an adapter for a model, .*--verifier-lora/);
+    const { lora } = JSON.parse((await thinktree(["inspect", adapter, "--json"])).stdout) as ModelInspection;
+    expect(lora).toEqual({ rank: 4, alpha: 8, tensors: 2 });
   });
 
   it("lets no file steer the terminal", async () => {

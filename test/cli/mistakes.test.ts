@@ -61,6 +61,13 @@ describe("mistakes that need no model to be seen", () => {
       ["solve", "x", "--strategy", "dvts", "--generator", "g.gguf"],
       /--verifier FILE\.gguf/,
     ],
+    ["an adapter on no draft", ["solve", "x", "--draft-lora", "l.gguf"], /--draft-lora is for a draft: .*--draft FILE/],
+    [
+      "an adapter on no verifier",
+      ["solve", "x", "--generator", "g.gguf", "--verifier-lora", "l.gguf"],
+      /--verifier-lora is for a verifier: .* the generator's own file/,
+    ],
+    ["an adapter without a name", ["solve", "x", "--generator-lora", ":2"], /Name a file, and after a colon a scale/],
     ["a missing model", ["solve", "x", "--generator", "/nowhere/g.gguf"], /\/nowhere\/g\.gguf: no such file/],
     ["a file name that steers the terminal", ["solve", "x", "--generator", "\u001b[2Jx\ny"], /␛\[2Jx y: no such file/],
     ["a model that is none", ["solve", "x", "--generator", noise], /not a GGUF file/],
@@ -75,6 +82,13 @@ describe.skipIf(unlessModels.skip)("mistakes that a model shows (needs models/)"
     expectMistake(["solve", easy, "--generator", cut], /cannot load the model .*cut\.gguf/));
   it("a missing verifier", () =>
     expectMistake(["solve", easy, ...modelFlags.slice(0, 2), "--verifier", "/nowhere/v.gguf"], /no such file/));
+  it("a missing adapter", () =>
+    expectMistake(
+      ["solve", easy, ...modelFlags, "--verifier-lora", "/nowhere/l.gguf:0.5"],
+      /adapter \/nowhere\/l\.gguf: no such/,
+    ));
+  it("a scale that is too large", () =>
+    expectMistake(["solve", easy, ...modelFlags, "--generator-lora", "l.gguf:101"], /generator.*adapters/));
   it("a missing draft model", () =>
     expectMistake(["solve", easy, ...modelFlags, "--draft", "/nowhere/d.gguf"], /no such file/));
   it("an over-long question", () =>

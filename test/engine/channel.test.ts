@@ -22,7 +22,7 @@ vi.mock("../../lib/engine/addon.js", () => ({
   },
 }));
 
-const model = { parameters: 1, vocabulary: 1, positions: 1, kvCells: 1024, width: 1, recipe: {} };
+const model = { parameters: 1, vocabulary: 1, positions: 1, kvCells: 1024, width: 1, weightBytes: 0, recipe: {} };
 const done = (request: number): NativeCompletion => ({ request, reason: "step", steps: [], scores: [] });
 
 async function openChannel(): Promise<Channel> {

@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { Engine } from "../../lib/index.js";
+import { parseGguf } from "../support/gguf-file.js";
 import { Hub } from "../support/hub.js";
+import { randomLora, writeLora } from "../support/lora.js";
 import { embeddedModels } from "../support/models.js";
 
 const models = embeddedModels();
@@ -29,6 +31,20 @@ describe("models of the hub", { skip: models === undefined }, () => {
       expect(candidates[0]?.score).not.toBeNull();
       await hub[Symbol.asyncDispose]();
     }
+  });
+
+  it("may have adapters of the hub", async () => {
+    const file = parseGguf(readFileSync(models!.generator));
+    const local = join(cacheFolder, "l.gguf");
+    writeLora(local, file, randomLora(file, /attn_q/, { rank: 2, alpha: 1, seed: 1 }));
+    await using hub = await Hub.serve({ "g.gguf": readFileSync(models!.generator), "l.gguf": readFileSync(local) });
+    vi.stubEnv("HF_ENDPOINT", hub.endpoint);
+    const adapters = ["hf:ann/tiny/l.gguf", { path: local, scale: 0.5 }, { path: "hf:ann/tiny/l.gguf", scale: 2 }];
+    const path = "hf:ann/tiny/g.gguf";
+    await using engine = await Engine.load({ generator: { path, adapters }, verifier: null, cacheFolder });
+    await using plain = await Engine.load({ generator: path, verifier: null, cacheFolder });
+    const [{ generator: own }, { generator: base }] = [engine.models, plain.models];
+    expect(own.parameters - base.parameters).toBe(3 * 4 * 2 * (128 + 128));
   });
 
   it("are not loaded damaged", async () => {

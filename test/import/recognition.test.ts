@@ -148,7 +148,7 @@ describe("the backbone", () => {
     );
     const qwen = configOf({ model_type: "qwen2" });
     expect(() => backboneOf(qwen, tensors(shapes("model.")), true)).toThrow(/no tensor .*q_proj\.bias/);
-    expect(() => backboneOf(configOf(), tensors({ "lora_A.weight": [8, 8] }), true)).toThrow(/LoRA.*merge it/);
+    expect(() => backboneOf(configOf(), tensors({ "lora_A.weight": [8, 8] }), true)).toThrow(/LoRA.*import-lora/);
   });
 });
 

@@ -102,6 +102,8 @@ describe("a checkpoint's shards", () => {
   it("or a single file must be there", async () => {
     await expect(Checkpoint.open(join(folder, "nowhere"))).rejects.toThrow(/no such folder/);
     const empty = mkdtempSync(join(folder, "empty-"));
-    await expect(Checkpoint.open(empty)).rejects.toThrow(/neither model\.safetensors nor .*pytorch_model\.bin/);
+    await expect(Checkpoint.open(empty)).rejects.toThrow(
+      /neither model\.safetensors nor .*\.bin file must be saved anew/,
+    );
   });
 });

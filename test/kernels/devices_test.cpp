@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "../native/harness.h"
+#include "backend/llama/adapters.h"
 #include "backend/llama/handles.h"
 #include "backend/llama/llama_backend.h"
 #include "backend/llama/trial.h"
@@ -66,7 +67,7 @@ std::string test_model() {
 
 TEST(a_model_without_layers_on_a_gpu_leaves_it_alone) {
     const StrangeGpu gpu;
-    const auto model = load_llama_model({test_model(), 0});
+    const auto model = LlamaModels().load({test_model(), 0});
     const auto context = model->make_context({}, [] { return false; });
     CHECK(context->limits().tree_attention);
     CHECK_EQ(context->limits().tree_rows, 256);
@@ -86,7 +87,7 @@ TEST(a_gpu_that_knows_no_plans_is_given_none) {
     CHECK(gpus_read_plans(model.get(), params));  // there is none
     const StrangeGpu gpu;
     CHECK(!gpus_read_plans(model.get(), params));
-    CHECK(!try_model(model.get(), true).reads_plans);
-    CHECK(try_model(model.get(), false).reads_plans);
+    CHECK(!try_model(model.get(), true, {}).reads_plans);
+    CHECK(try_model(model.get(), false, {}).reads_plans);
     CHECK_EQ(StrangeGpu::used, 0);
 }

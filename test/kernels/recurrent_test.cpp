@@ -18,7 +18,7 @@ using namespace thinktree;
 
 std::shared_ptr<const Model> recurrent_model() {
     const char * path = std::getenv("THINKTREE_TEST_RECURRENT");
-    if (path != nullptr) return load_llama_model({path, 0});
+    if (path != nullptr) return LlamaModels().load({path, 0});
     std::cout << "    skipped: no THINKTREE_TEST_RECURRENT" << std::endl;
     return nullptr;
 }

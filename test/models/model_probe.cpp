@@ -103,7 +103,7 @@ void answer(const Model & model, Context & context, std::istream & line) {
 int main(int argc, char ** argv) {
     try {
         if (argc != 2) throw std::runtime_error("expected the path of a model file");
-        const auto model = load_llama_model(ModelFile{argv[1]});
+        const auto model = LlamaModels().load({argv[1]});
         const auto context = model->make_context(ContextOptions{.cells = 512}, [] { return false; });
         for (std::string text; std::getline(std::cin, text);) {
             std::istringstream line(text);

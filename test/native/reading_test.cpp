@@ -51,6 +51,7 @@ public:
     int32_t n_vocab() const override { return static_cast<int32_t>(pieces_.size()); }
     int32_t width() const override { return 1; }
     uint64_t n_params() const override { return 1; }
+    uint64_t loaded_bytes() const override { return 0; }
     int64_t cell_bytes(CacheType) const override { return 1; }
     const std::string & piece(Token token) const override { return pieces_.at(static_cast<size_t>(token)); }
     bool is_end(Token) const override { return false; }

@@ -109,6 +109,7 @@ public:
     int32_t n_vocab() const override { return model_->n_vocab(); }
     int32_t width() const override { return model_->width(); }
     uint64_t n_params() const override { return model_->n_params(); }
+    uint64_t loaded_bytes() const override { return model_->loaded_bytes(); }
     int64_t cell_bytes(CacheType cache) const override { return model_->cell_bytes(cache); }
     std::vector<Token> tokenize(const Text & text, bool begins) const override {
         if (text.front().text.starts_with("throw")) throw std::runtime_error("to order");

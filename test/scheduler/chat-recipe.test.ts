@@ -71,7 +71,7 @@ describe("a chat as one text", () => {
   });
 
   it("is what verifiers and generators without a template read", () => {
-    const model = { parameters: 1, vocabulary: 1, positions: 1, kvCells: 1, width: 1 };
+    const model = { parameters: 1, vocabulary: 1, positions: 1, kvCells: 1, width: 1, weightBytes: 0 };
     const plain = { ...model, recipe: { prompt_template: "Q: {question}\n" } };
     const chat = { ...model, recipe: { prompt_template: "{question}", chat: JSON.stringify(recipe) } };
     const text = ["Q: ", asText(turnsOf(turns)), "\n"];

@@ -4,7 +4,7 @@ import { recipeOf } from "../../lib/scheduler/recipe.js";
 import { usualRevision } from "../../lib/strategies/index.js";
 
 const model = (recipe: Record<string, string>): ModelInfo => ({
-  ...{ parameters: 1, vocabulary: 1, positions: 1, kvCells: 1024, width: 1 },
+  ...{ parameters: 1, vocabulary: 1, positions: 1, kvCells: 1024, width: 1, weightBytes: 0 },
   recipe,
 });
 const template = { prompt_template: "Q: {question}\n" };

@@ -1,5 +1,6 @@
 /**
- * A process of its own that loads one model after the other, so that a test outlives what kills it.
+ * A process of its own that loads one model after the other, or one adapter after the other on one model, so that a test
+ * outlives what kills it.
  *
  * Owns: that process, and what it reports. Must not know: what is loaded.
  */
@@ -23,9 +24,10 @@ const program = `
       return codeOf(error);
     }
   }
-  async function load(generator, prompt) {
+  async function load(path, base, prompt) {
     let engine;
     try {
+      const generator = base === undefined ? path : { path: base, adapters: [path] };
       engine = await Engine.load({ generator, verifier: null, kvCells: 512 });
       const tree = await engine.openTree({
         prompt, verifierPrompt: "", seed: 1, maxLength: 6, steps: { delimiters: ["\\n"] }, finalPrefix: "", stop: [],
@@ -40,8 +42,8 @@ const program = `
     }
   }
   for await (const line of createInterface({ input: process.stdin })) {
-    const { path, prompt } = JSON.parse(line);
-    const report = { inspection: await inspect(path), ...(await load(path, prompt)) };
+    const { path, base, prompt } = JSON.parse(line);
+    const report = { inspection: await inspect(path), ...(await load(path, base, prompt)) };
     console.log(JSON.stringify({ ...report, residentMib: process.memoryUsage().rss / 2 ** 20 }));
   }
 `;
@@ -71,9 +73,17 @@ export class ModelLoader {
     this.process.stderr.on("data", (text: Buffer) => (this.said = (this.said + text.toString()).slice(-500)));
   }
 
-  async load(path: string, prompt = "Two pens and 3 more?"): Promise<Report> {
+  load(path: string, prompt = "Two pens and 3 more?"): Promise<Report> {
+    return this.ask({ path, prompt });
+  }
+
+  loadAdapter(path: string, base: string): Promise<Report> {
+    return this.ask({ path, base, prompt: "Two pens and 3 more?" });
+  }
+
+  private async ask(what: object): Promise<Report> {
     const hung = setTimeout(() => this.process.kill("SIGKILL"), longest);
-    this.process.stdin.write(`${JSON.stringify({ path, prompt })}\n`);
+    this.process.stdin.write(`${JSON.stringify(what)}\n`);
     const line = await this.reports.next();
     clearTimeout(hung);
     if (line.done !== true) return JSON.parse(line.value) as Report;

@@ -239,6 +239,7 @@ public:
     int32_t n_vocab() const override { return options_.vocab; }
     int32_t width() const override { return static_cast<int32_t>(fake_width); }
     uint64_t n_params() const override { return 1000; }
+    uint64_t loaded_bytes() const override { return 0; }
     int64_t cell_bytes(CacheType) const override { return 1024; }
 
     std::vector<Token> tokenize(const Text & text, bool) const override {

@@ -8,6 +8,10 @@ namespace thinktree {
 
 std::optional<std::string> unfit(const GgufFile & file) {
     const llm_arch architecture = llm_arch_from_string(file.architecture());
+    if (is_adapter(file)) {
+        return "an adapter for a model, not a model: name it among a model's adapters (--generator-lora, "
+               "--verifier-lora, --draft-lora)";
+    }
     if (architecture == LLM_ARCH_UNKNOWN) return "this llama.cpp has no architecture " + file.architecture();
     if (llm_arch_is_hybrid(architecture)) {
         return "a hybrid model, with attention and a recurrent state both: only the one or the other can be searched "
@@ -40,6 +44,8 @@ std::optional<std::string> unfit(const GgufFile & file) {
     if (vocabulary.empty() || vocabulary == "none" || vocabulary == "no_vocab") return "the model has no vocabulary";
     return std::nullopt;
 }
+
+bool is_adapter(const GgufFile & file) { return file.text("general.type") == "adapter"; }
 
 bool is_recurrent(const GgufFile & file) { return llm_arch_is_recurrent(llm_arch_from_string(file.architecture())); }
 

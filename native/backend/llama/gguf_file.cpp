@@ -155,6 +155,7 @@ void GgufFile::check_tensors(const gguf_context * context, uint64_t file_bytes) 
             elements *= dimensions[d];  // gguf.cpp has seen to it that this fits
             widest_ = std::max(widest_, dimensions[d]);
         }
+        std::copy_n(dimensions, GGML_MAX_DIMS, tensors_[name].begin());
         const uint64_t offset = gguf_get_tensor_offset(context, i), bytes = gguf_get_tensor_size(context, i);
         if (data > file_bytes || offset > file_bytes - data || bytes > file_bytes - data - offset) {
             throw fail("ends behind the end of the file: truncated");

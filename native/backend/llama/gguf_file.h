@@ -2,6 +2,7 @@
 // Must not know: models in memory. Thread: any; each file is read by one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -20,6 +21,9 @@ struct WeightType {
     uint64_t bytes = 0;
 };
 
+// A tensor's dimensions, the innermost first; those it has not are 1.
+using TensorShape = std::array<int64_t, 4>;
+
 class GgufFile {
 public:
     // Reads the metadata, of all parts of a split model. Throws Error (model_load_failed): what is wrong with the file.
@@ -33,6 +37,7 @@ public:
     uint64_t bytes() const { return bytes_; }  // of all parts
     const std::map<std::string, WeightType> & weights() const { return weights_; }
     int64_t widest() const { return widest_; }  // the largest dimension of a tensor
+    const std::map<std::string, TensorShape> & tensors() const { return tensors_; }  // by name
 
     // None where there is no such key or its value is of another kind. A key that begins with a dot is the
     // architecture's.
@@ -64,6 +69,7 @@ private:
     uint64_t bytes_ = 0;
     std::map<std::string, WeightType> weights_;
     int64_t widest_ = 0;
+    std::map<std::string, TensorShape> tensors_;
 };
 
 }  // namespace thinktree

@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "backend/llama/architecture.h"
 #include "backend/llama/assertions.h"
 #include "backend/llama/context_params.h"
 #include "backend/llama/handles.h"
@@ -77,6 +78,7 @@ Inspection inspect_model(const std::string & path, int32_t cells) {
         // Then it does not.
     }
     try {
+        if (is_adapter(found.file)) found.lora = read_lora(found.file);
         const ModelPtr model = open_model(path, found.file, -1, Weights::left_out);
         measure(model.get(), cells, found);
     } catch (const Error & error) {

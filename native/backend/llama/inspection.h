@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/llama/adapters.h"
 #include "backend/llama/gguf_file.h"
 #include "backend/llama/memory.h"
 #include "base/error.h"
@@ -30,6 +31,7 @@ struct Inspection {
     explicit Inspection(const std::string & path) : file(path) {}
 
     GgufFile file;
+    std::optional<Lora> lora;  // then it is no model
     std::vector<SpecialToken> special_tokens;
     bool template_renders = false;  // llama.cpp knows the chat template
     std::vector<Device> devices;

@@ -1,9 +1,11 @@
 #include "backend/llama/llama_backend.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
 #include <thread>
 
+#include "backend/llama/adapters.h"
 #include "backend/llama/assertions.h"
 #include "backend/llama/context_params.h"
 #include "backend/llama/device_rows.h"
@@ -30,35 +32,73 @@ constexpr int32_t stock_tree_rows = 63;
 // threads were ten times slower than one.
 constexpr uint64_t params_worth_sharing = 30'000'000;
 
+// What all models of one file have in common.
+struct SharedWeights {
+    SharedWeights(ModelPtr opened, int64_t widest)
+        : model(std::move(opened)),
+          vocab(llama_model_get_vocab(model.get())),
+          tokenizer(vocab),
+          n_params(llama_model_n_params(model.get())),
+          widest(widest) {
+        const CatchAssertions catching;
+        const int32_t n = llama_vocab_n_tokens(vocab);
+        pieces.reserve(static_cast<size_t>(n));
+        for (llama_token token = 0; token < n; ++token) pieces.push_back(read_piece(token));
+    }
+
+    const ModelPtr model;
+    const llama_vocab * const vocab;
+    const Tokenizer tokenizer;
+    const uint64_t n_params;
+    const int64_t widest;
+    std::vector<std::string> pieces;
+
+private:
+    // The bytes of a token as a reader sees them: control tokens have none.
+    std::string read_piece(llama_token token) const {
+        std::string text(32, '\0');
+        int32_t n = llama_token_to_piece(vocab, token, text.data(), static_cast<int32_t>(text.size()), 0, false);
+        if (n < 0) {
+            text.resize(static_cast<size_t>(-n));
+            n = llama_token_to_piece(vocab, token, text.data(), -n, 0, false);
+        }
+        text.resize(static_cast<size_t>(std::max(n, 0)));
+        return text;
+    }
+};
+
 class LlamaContext final : public Context {
 public:
-    LlamaContext(std::shared_ptr<llama_model> model, const Trial & trial, const ContextOptions & options,
-                 std::function<bool()> should_abort)
-        : model_(std::move(model)), should_abort_(std::move(should_abort)), rewards_(options.rewards) {
+    LlamaContext(std::shared_ptr<const SharedWeights> weights, const Adapters & adapters, const Trial & trial,
+                 const ContextOptions & options, std::function<bool()> should_abort)
+        : weights_(std::move(weights)), should_abort_(std::move(should_abort)), rewards_(options.rewards) {
+        llama_model * const model = weights_->model.get();
         const CatchAssertions catching;
         const LogErrors log;
         const int32_t threads =
             std::clamp(options.threads == 0 ? usual_threads() : options.threads, 1, GGML_MAX_N_THREADS);
-        llama_context_params params = context_params(model_.get(), options);
+        llama_context_params params = context_params(model, options);
         params.n_threads = threads;
         params.n_threads_batch = threads;
         params.abort_callback = [](void * self) { return static_cast<LlamaContext *>(self)->should_abort_(); };
         params.abort_callback_data = this;
         const bool plans =
-            !options.stock_kernels && trial.reads_plans && (!trial.on_gpus || gpus_read_plans(model_.get(), params));
-        context_ = open_context(model_.get(), params, plans);
+            !options.stock_kernels && trial.reads_plans && (!trial.on_gpus || gpus_read_plans(model, params));
+        context_ = open_context(model, params, plans);
         if (!context_) {
             throw Error(ErrorCode::model_load_failed,
                         "no context for this model: " + log.first() + " (fewer kvCells may help)");
         }
+
+        adapters.apply_to(context_.get());
 
         // Without a pool of our own, ggml would start and end threads at every decode.
         ggml_threadpool_params pool = ggml_threadpool_params_default(threads);
         threadpool_.reset(ggml_threadpool_new(&pool));
         if (!threadpool_) throw Error(ErrorCode::model_load_failed, "no threads for the model");
         llama_attach_threadpool(context_.get(), threadpool_.get(), threadpool_.get());
-        const int32_t n_vocab = llama_vocab_n_tokens(llama_model_get_vocab(model_.get()));
-        const int32_t width = rewards_ ? llama_model_n_embd_out(model_.get()) : 0;
+        const auto n_vocab = static_cast<int32_t>(weights_->pieces.size());
+        const int32_t width = rewards_ ? llama_model_n_embd_out(model) : 0;
         host_rows_.emplace(context_.get(), threadpool_.get(), threads, static_cast<size_t>(n_vocab),
                            static_cast<size_t>(width));
         rows_ = &*host_rows_;
@@ -69,8 +109,8 @@ public:
         limits_.outputs = static_cast<int32_t>(params.n_outputs_max);
         limits_.sequences = static_cast<int32_t>(params.n_seq_max);
         limits_.cells = static_cast<int32_t>(llama_n_ctx(context_.get()));
-        limits_.positions = std::min(limits_.cells, llama_model_n_ctx_train(model_.get()));
-        limits_.forks_at_ends = llama_model_is_recurrent(model_.get());
+        limits_.positions = std::min(limits_.cells, llama_model_n_ctx_train(model));
+        limits_.forks_at_ends = llama_model_is_recurrent(model);
         // A state takes no cell, however much it reads.
         if (limits_.forks_at_ends) limits_.cells = limits_.sequences * limits_.positions;
         limits_.tree_attention = plans;
@@ -114,7 +154,7 @@ public:
 
 private:
     int32_t usual_threads() const {
-        if (llama_model_n_params(model_.get()) < params_worth_sharing) return 1;
+        if (weights_->n_params < params_worth_sharing) return 1;
         return static_cast<int32_t>(std::max(1u, std::thread::hardware_concurrency()));
     }
 
@@ -175,7 +215,7 @@ private:
         return status;
     }
 
-    std::shared_ptr<llama_model> model_;
+    std::shared_ptr<const SharedWeights> weights_;
     std::function<bool()> should_abort_;
     const bool rewards_;
     ThreadpoolPtr threadpool_;  // outlives the context that uses it
@@ -197,39 +237,33 @@ private:
 
 class LlamaModel final : public Model {
 public:
-    LlamaModel(ModelPtr model, const Trial & trial, int64_t widest)
-        : model_(std::move(model)),
-          vocab_(llama_model_get_vocab(model_.get())),
-          tokenizer_(vocab_),
-          trial_(trial),
-          widest_(widest) {
-        const CatchAssertions catching;
-        const int32_t n = llama_vocab_n_tokens(vocab_);
-        pieces_.reserve(static_cast<size_t>(n));
-        for (llama_token token = 0; token < n; ++token) pieces_.push_back(read_piece(token));
-    }
+    LlamaModel(std::shared_ptr<const SharedWeights> weights, Adapters adapters, const Trial & trial,
+               uint64_t loaded_bytes)
+        : weights_(std::move(weights)), adapters_(std::move(adapters)), trial_(trial), loaded_bytes_(loaded_bytes) {}
 
-    int32_t n_vocab() const override { return static_cast<int32_t>(pieces_.size()); }
-    int32_t width() const override { return llama_model_n_embd_out(model_.get()); }
-    uint64_t n_params() const override { return llama_model_n_params(model_.get()); }
+    int32_t n_vocab() const override { return static_cast<int32_t>(weights_->pieces.size()); }
+    int32_t width() const override { return llama_model_n_embd_out(weights_->model.get()); }
+    uint64_t n_params() const override { return weights_->n_params + adapters_.n_params(); }
+    uint64_t loaded_bytes() const override { return loaded_bytes_; }
 
     int64_t cell_bytes(CacheType cache) const override {
         return cache == CacheType::q8_0 ? trial_.cell_bytes * 17 / 32 : trial_.cell_bytes;
     }
-    const std::string & piece(Token token) const override { return pieces_.at(static_cast<size_t>(token)); }
-    bool is_end(Token token) const override { return llama_vocab_is_eog(vocab_, token); }
+    const std::string & piece(Token token) const override { return weights_->pieces.at(static_cast<size_t>(token)); }
+    bool is_end(Token token) const override { return llama_vocab_is_eog(weights_->vocab, token); }
 
     std::vector<Token> tokenize(const Text & text, bool begins) const override {
-        return tokenizer_.tokens(text, begins);
+        return weights_->tokenizer.tokens(text, begins);
     }
 
     std::optional<std::string> metadata(const std::string & key) const override {
+        const llama_model * const model = weights_->model.get();
         std::string value(256, '\0');
-        int32_t n = llama_model_meta_val_str(model_.get(), key.c_str(), value.data(), value.size());
+        int32_t n = llama_model_meta_val_str(model, key.c_str(), value.data(), value.size());
         if (n < 0) return std::nullopt;
         if (static_cast<size_t>(n) >= value.size()) {
             value.resize(static_cast<size_t>(n) + 1);
-            n = llama_model_meta_val_str(model_.get(), key.c_str(), value.data(), value.size());
+            n = llama_model_meta_val_str(model, key.c_str(), value.data(), value.size());
         }
         value.resize(static_cast<size_t>(n));
         return value;
@@ -239,49 +273,62 @@ public:
                                           std::function<bool()> should_abort) const override {
         const double rows = std::max(options.batch, SeqSet::capacity);
         assert_fits(static_cast<double>(options.cells) * static_cast<double>(cell_bytes(options.cache)) +
-                        rows * sizeof(float) * static_cast<double>(widest_),
+                        rows * sizeof(float) * static_cast<double>(weights_->widest),
                     "a KV cache of " + std::to_string(options.cells) + " cells");
-        return std::make_unique<LlamaContext>(model_, trial_, options, std::move(should_abort));
+        return std::make_unique<LlamaContext>(weights_, adapters_, trial_, options, std::move(should_abort));
     }
 
 private:
-    // The bytes of a token as a reader sees them: control tokens have none.
-    std::string read_piece(llama_token token) const {
-        std::string text(32, '\0');
-        int32_t n = llama_token_to_piece(vocab_, token, text.data(), static_cast<int32_t>(text.size()), 0, false);
-        if (n < 0) {
-            text.resize(static_cast<size_t>(-n));
-            n = llama_token_to_piece(vocab_, token, text.data(), -n, 0, false);
-        }
-        text.resize(static_cast<size_t>(std::max(n, 0)));
-        return text;
-    }
-
-    std::shared_ptr<llama_model> model_;
-    const llama_vocab * vocab_;
-    Tokenizer tokenizer_;
+    std::shared_ptr<const SharedWeights> weights_;
+    Adapters adapters_;
     Trial trial_;
-    int64_t widest_;
-    std::vector<std::string> pieces_;
+    uint64_t loaded_bytes_;
 };
+
+bool uses_gpus(const ModelFile & file) { return file.gpu_layers != 0 && llama_supports_gpu_offload(); }
+
+// What a file says of itself may be long.
+Error refusal(const ModelFile & file, ErrorCode code, const std::string & why) {
+    return {code, "cannot load the model " + file.path + ": " + why.substr(0, 400)};
+}
 
 }  // namespace
 
-std::shared_ptr<const Model> load_llama_model(const ModelFile & file) {
+struct LlamaModels::Opened {
+    explicit Opened(const ModelFile & file)
+        : gguf(file.path),
+          weights(std::make_shared<SharedWeights>(open_model(file.path, gguf, file.gpu_layers, Weights::loaded),
+                                                  gguf.widest())),
+          trial(try_model(weights->model.get(), uses_gpus(file), {})) {}
+
+    const GgufFile gguf;
+    const std::shared_ptr<const SharedWeights> weights;
+    const Trial trial;  // without adapters
+};
+
+LlamaModels::LlamaModels() = default;
+LlamaModels::~LlamaModels() = default;
+
+std::shared_ptr<const Model> LlamaModels::load(const ModelFile & file) {
     prepare_llama();
-    // What a file says of itself may be long.
-    const auto fail = [&](ErrorCode code, const std::string & why) {
-        return Error(code, "cannot load the model " + file.path + ": " + why.substr(0, 400));
-    };
+    std::error_code unresolved;
+    const std::filesystem::path real = std::filesystem::canonical(file.path, unresolved);
+    const std::pair name{unresolved ? file.path : real.string(), std::max(file.gpu_layers, -1)};
     try {
-        const GgufFile gguf(file.path);
-        ModelPtr model = open_model(file.path, gguf, file.gpu_layers, Weights::loaded);
-        const Trial trial = try_model(model.get(), file.gpu_layers != 0 && llama_supports_gpu_offload());
-        return std::make_shared<LlamaModel>(std::move(model), trial, gguf.widest());
+        auto found = opened_.find(name);
+        const bool is_first = found == opened_.end();
+        if (is_first) found = opened_.emplace(name, std::make_unique<Opened>(file)).first;
+        const Opened & opened = *found->second;
+        llama_model * const model = opened.weights->model.get();
+
+        Adapters adapters(model, opened.gguf, file.adapters);
+        const Trial trial = adapters.change_anything() ? try_model(model, uses_gpus(file), adapters) : opened.trial;
+        const uint64_t bytes = adapters.bytes() + (is_first ? llama_model_size(model) : 0);
+        return std::make_shared<LlamaModel>(opened.weights, std::move(adapters), trial, bytes);
     } catch (const Error & error) {
-        throw fail(error.code, error.what());
+        throw refusal(file, error.code, error.what());
     } catch (const std::exception & error) {
-        throw fail(ErrorCode::model_load_failed, error.what());
+        throw refusal(file, ErrorCode::model_load_failed, error.what());
     }
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "backend/llama/adapters.h"
 #include "backend/llama/assertions.h"
 #include "backend/llama/context_params.h"
 #include "backend/llama/handles.h"
@@ -36,7 +37,7 @@ bool reads_plans(llama_context * context) {
 namespace {
 
 // None: the model cannot be computed in this way, for the reason in `why`.
-std::optional<Trial> decode_one(llama_model * model, bool plans, std::string & why) {
+std::optional<Trial> decode_one(llama_model * model, const Adapters & adapters, bool plans, std::string & why) {
     llama_context_params params = llama_context_default_params();
     params.n_ctx = smallest_cells;
     params.n_batch = 1;
@@ -55,18 +56,22 @@ std::optional<Trial> decode_one(llama_model * model, bool plans, std::string & w
         why = log.first();
         return std::nullopt;
     }
-    // Who reads a plan as a mask must not be given one.
-    if (plans && !reads_plans(context.get())) return std::nullopt;
     if (llama_get_memory(context.get()) == nullptr) {
         throw Error(ErrorCode::unsupported_model, "not a decoder-only language model: it has no KV cache");
     }
     llama_attach_threadpool(context.get(), pool.get(), pool.get());
     llama_token token = 0;
     try {
+        adapters.apply_to(context.get());
+        adapters.assert_read(context.get());
+        // Who reads a plan as a mask must not be given one.
+        if (plans && !reads_plans(context.get())) return std::nullopt;
         if (llama_decode(context.get(), llama_batch_get_one(&token, 1)) != 0) {
             why = log.first();
             return std::nullopt;
         }
+    } catch (const Error &) {
+        throw;
     } catch (const std::exception & error) {
         why = error.what();
         return std::nullopt;
@@ -102,19 +107,19 @@ bool gpus_read_plans(llama_model * model, const llama_context_params & wanted) {
     return context != nullptr && reads_plans(context.get());
 }
 
-Trial try_model(llama_model * model, bool on_gpus) {
+Trial try_model(llama_model * model, bool on_gpus, const Adapters & adapters) {
     const CatchAssertions catching;
     std::string why;
     std::optional<Trial> trial;
 #ifdef THINKTREE_LLAMA_PATCHED
-    if (!on_gpus || gpus_know_plans()) trial = decode_one(model, true, why);
+    if (!on_gpus || gpus_know_plans()) trial = decode_one(model, adapters, true, why);
 #endif
-    if (!trial) trial = decode_one(model, false, why);
+    if (!trial) trial = decode_one(model, adapters, false, why);
     if (trial) {
         trial->on_gpus = on_gpus;
         return *trial;
     }
-    throw Error(ErrorCode::model_load_failed, "the model cannot be computed: " + why);
+    throw Error(ErrorCode::model_load_failed, "the model cannot be computed" + adapters.in_words() + ": " + why);
 }
 
 }  // namespace thinktree

@@ -10,6 +10,8 @@ struct llama_context_params;
 
 namespace thinktree {
 
+class Adapters;
+
 struct Trial {
     // Its attention reads a tree plan where llama.cpp would have it read a mask. Most models have one kind of
     // attention, which takes the mask and nothing else does; some also look at the mask themselves (an indexer, a
@@ -26,7 +28,7 @@ bool reads_plans(llama_context * context);
 
 // Decodes a token, on this thread alone: a failed assertion can be caught on the thread on which it fails.
 // Throws Error (model_load_failed, unsupported_model).
-Trial try_model(llama_model * model, bool on_gpus);
+Trial try_model(llama_model * model, bool on_gpus, const Adapters & adapters);
 
 // Whether plans are read also where GPUs compute, in a context as `wanted` but for its size: of them only ours reads
 // plans, and not of every kind of cache (kernels/cuda/ggml_tree_attention.h).
