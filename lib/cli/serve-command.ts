@@ -10,7 +10,7 @@ import { Command, Option } from "commander";
 
 import { ThinkTreeError } from "../errors.js";
 import { Engine } from "../scheduler/engine.js";
-import { Server } from "../server/app.js";
+import type { Server } from "../server/app.js";
 import { settingsOf, type ServerOptions } from "../server/settings.js";
 import type { Interruption } from "./interruption.js";
 import { loadModels } from "./models.js";
@@ -110,6 +110,7 @@ async function serve(flags: ServeFlags, interruption: Interruption): Promise<voi
   const load = (local: Parameters<typeof Engine.load>[0]) => Engine.load(local);
   await using engine = await loadModels(engineOptions(flags, undefined), load, progress, interruption);
   const log = { level: flags.logLevel, stream: process.stderr };
+  const { Server } = await import("../server/app.js"); // no other command waits for a server to be read
   const server = await Server.create({ engine, options, version, log });
   await interruption.duringSearch(async (ending) => {
     const address = await listening(server, flags);
