@@ -132,7 +132,8 @@ Command read_command(Napi::Env env, Reader & in) {
         }
         case Op::write: {
             const BranchId branch = in.id();
-            return Write{branch, in.string()};
+            const bool last = in.number() != 0;
+            return Write{branch, in.string(), last};
         }
         case Op::pair: {
             const RequestId request = in.id();
@@ -157,6 +158,7 @@ Napi::Object encode_ledger(Napi::Env env, const Ledger & ledger) {
     out["coalescedTokens"] = number(env, ledger.coalesced_tokens);
     out["verifierPromptTokens"] = number(env, ledger.verifier_prompt_tokens);
     out["verifierTokens"] = number(env, ledger.verifier_tokens);
+    out["referenceTokens"] = number(env, ledger.reference_tokens);
     out["recomputedTokens"] = number(env, ledger.recomputed_tokens);
     out["speculatedTokens"] = number(env, ledger.speculated_tokens);
     out["speculatedKept"] = number(env, ledger.speculated_kept);
@@ -222,10 +224,13 @@ Napi::Value encode_stats(Napi::Env env, const EngineStats & stats) {
     out["decodedTokens"] = number(env, stats.decoded_tokens);
     out["verifierDecodes"] = number(env, stats.verifier_decodes);
     out["verifierTokens"] = number(env, stats.verifier_tokens);
+    out["referenceDecodes"] = number(env, stats.reference_decodes);
+    out["referenceTokens"] = number(env, stats.reference_tokens);
     out["draftDecodes"] = number(env, stats.draft_decodes);
     out["draftTokens"] = number(env, stats.draft_tokens);
     out["kvCells"] = number(env, stats.kv_cells);
     out["verifierKvCells"] = number(env, stats.verifier_kv_cells);
+    out["referenceKvCells"] = number(env, stats.reference_kv_cells);
     out["draftKvCells"] = number(env, stats.draft_kv_cells);
     out["leases"] = number(env, stats.leases);
     out["searches"] = number(env, stats.searches);

@@ -72,6 +72,7 @@ EngineObject::EngineObject(const Napi::CallbackInfo & info)
                                   Napi::Object out = Napi::Object::New(env);
                                   out["generator"] = encode_model(env, loaded.generator);
                                   if (loaded.verifier) out["verifier"] = encode_model(env, *loaded.verifier);
+                                  if (loaded.reference) out["reference"] = encode_model(env, *loaded.reference);
                                   if (loaded.draft) out["draft"] = encode_model(env, *loaded.draft);
                                   on_event.Call({Napi::String::New(env, "loaded"), out});
                               });

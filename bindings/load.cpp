@@ -48,6 +48,7 @@ std::vector<std::shared_ptr<const Model>> make_models(const EngineOptions & opti
     };
     make(options.generator);
     if (options.verifier) make(*options.verifier);
+    if (options.reference) make(*options.reference);
     if (options.draft) make(*options.draft);
     return models;
 }
@@ -88,6 +89,9 @@ EngineOptions read_options(const Napi::Object & object) {
         if (const Napi::Value reading = verifier.As<Napi::Object>().Get("reading"); reading.IsObject()) {
             options.reading = read_reading(reading.As<Napi::Object>());
             options.judges = text(reading.As<Napi::Object>(), "kind") == judge_reading;
+        }
+        if (const Napi::Value reference = verifier.As<Napi::Object>().Get("reference"); reference.IsObject()) {
+            options.reference = read_model(reference.As<Napi::Object>());
         }
     }
     if (const Napi::Value draft = object.Get("draft"); draft.IsObject()) {
@@ -135,6 +139,10 @@ Lanes load(const EngineOptions & options, const std::function<bool()> & should_a
         lanes.verifier = next_lane(lanes.reading.kind == Reading::Kind::head);
         info.verifier = describe(*lanes.verifier, cells[1]);
         info.verifier->reading = reading_name(lanes.reading.kind);
+    }
+    if (options.reference) {
+        lanes.reference = next_lane();
+        info.reference = describe(*lanes.reference, cells[2]);
     }
     if (options.draft) {
         lanes.draft = next_lane();

@@ -25,8 +25,9 @@ struct ModelOptions {
 struct EngineOptions {
     ModelOptions generator;
     std::optional<ModelOptions> verifier;
-    ReadingOptions reading;  // of the verifier
-    bool judges = false;     // it is asked and writes: of the reading only the pair counts
+    ReadingOptions reading;                 // of the verifier
+    std::optional<ModelOptions> reference;  // likewise
+    bool judges = false;                    // it is asked and writes: of the reading only the pair counts
     std::optional<ModelOptions> draft;
     DraftOptions drafting;
     ContextOptions context;
@@ -48,6 +49,7 @@ struct ModelInfo {
 struct LoadedInfo {
     ModelInfo generator;
     std::optional<ModelInfo> verifier;
+    std::optional<ModelInfo> reference;
     std::optional<ModelInfo> draft;
 };
 

@@ -20,6 +20,7 @@ Reading::Frame frame(const Napi::Object & object, const char * name) {
 const char * reading_name(Reading::Kind kind) {
     switch (kind) {
         case Reading::Kind::likelihood: return "likelihood";
+        case Reading::Kind::ratio: return "ratio";
         case Reading::Kind::pair: return "pair";
         case Reading::Kind::head: return "head";
     }
@@ -29,7 +30,7 @@ const char * reading_name(Reading::Kind kind) {
 ReadingOptions read_reading(const Napi::Object & object) {
     ReadingOptions options;
     Reading & reading = options.reading;
-    for (const auto kind : {Reading::Kind::pair, Reading::Kind::head}) {
+    for (const auto kind : {Reading::Kind::ratio, Reading::Kind::pair, Reading::Kind::head}) {
         if (text(object, "kind") == reading_name(kind)) reading.kind = kind;
     }
     const std::string words = text(object, "words");
@@ -40,6 +41,9 @@ ReadingOptions read_reading(const Napi::Object & object) {
     reading.probe = text(object, "probe");
     reading.one_line = object.Get("oneLine").ToBoolean();
     reading.before_last = object.Get("beforeLast").ToBoolean();
+    reading.beyond = static_cast<uint32_t>(integer(object, "beyond", 0));
+    reading.end = text(object, "end");
+    if (const Napi::Value beta = object.Get("beta"); beta.IsNumber()) reading.beta = beta.ToNumber().DoubleValue();
     options.positive = text(object, "positive");
     options.negative = text(object, "negative");
     options.head = text(object, "head");

@@ -92,6 +92,9 @@ export function costView({ strategy, decision, seed, ledger }: Answer, { columns
         `${grouped(ledger.verifierKvCellsPeak)} KV cells`,
     ]);
   }
+  if (ledger.referenceTokens > 0) {
+    rows.push(["reference", `${grouped(ledger.referenceTokens)} tokens read by the verifier's reference model`]);
+  }
   if (ledger.speculatedTokens > 0) {
     const { speculatedTokens: all, speculatedKept: kept } = ledger;
     rows.push(["speculated", `${grouped(all)} tokens decoded on speculation, ${grouped(kept)} of them kept`]);

@@ -43,7 +43,7 @@ const usualThreshold = 0.5;
 /** Flags of `evaluate` that mean something to it. */
 const itsFlags: ReadonlySet<string> = new Set([
   ...["processbench", "threshold", "tuneThreshold", "limit", "journal", "out", "json", "help"],
-  ...["generator", "verifier", "verifierLora", "verifierRecipe", "verifierVotes", "cacheFolder"],
+  ...["generator", "verifier", "verifierLora", "verifierRecipe", "verifierReference", "verifierVotes", "cacheFolder"],
   ...["kvCells", "kvMib", "kvType", "threads", "gpuLayers"],
 ]);
 

@@ -37,7 +37,8 @@ With --json, one object: path, name, architecture, parameters, fileBytes,
   layers, width, heads, kvHeads, headSize, slidingWindow, experts,
   vocabulary {kind, preTokenizer, size, specialTokens [{name, id, text}]},
   chatTemplate {text, renders}, recipe, treeAttention,
-  verifier {recipe, aggregation, missingHead}: how it is read as a verifier,
+  verifier {recipe, aggregation, missingHead, needsReference}: how it is read
+    as a verifier,
   need {branches, promptTokens, lengthTokens, cells, weightBytes, and for f16
     and q8_0 {cellBytes, cacheBytes, bufferBytes, totalBytes}},
   devices [{name, description, gpu, bytes, freeBytes}],
@@ -65,8 +66,8 @@ export function inspectCommand(): Command {
 
 async function run(path: string, { branches, prompt, length, json }: InspectFlags): Promise<void> {
   const found = await inspectModel(path, { branches, promptTokens: prompt, lengthTokens: length });
-  const { recipe, missingHead } = await recognisedRecipe(path);
-  const verifier: VerifierReading = { recipe: recipe.name, aggregation: recipe.aggregation, missingHead };
+  const { recipe, ...needs } = await recognisedRecipe(path);
+  const verifier: VerifierReading = { recipe: recipe.name, aggregation: recipe.aggregation, ...needs };
   const lines = json
     ? [JSON.stringify({ ...found, verifier }, null, 1)]
     : inspectView(found, verifier, paperOf(process.stdout));

@@ -20,6 +20,8 @@ export interface VerifierReading {
   readonly aggregation: string;
   /** The sidecar that it needs and has not. */
   readonly missingHead: string | null;
+  /** It is compared with another model. */
+  readonly needsReference: boolean;
 }
 
 type Fact = readonly [name: string, value: string];
@@ -55,9 +57,10 @@ export function inspectView(model: ModelInspection, verifier: VerifierReading, {
   return blocks.filter((block) => block.length > 0).flatMap((block) => ["", ...block.map((line) => line.trimEnd())]);
 }
 
-function readingOf({ recipe, aggregation, missingHead }: VerifierReading): Fact {
+function readingOf({ recipe, aggregation, missingHead, needsReference }: VerifierReading): Fact {
   const head = missingHead === null ? "" : `; its head ${missingHead} is missing`;
-  return ["verifier", `read by ${recipe}, steps by ${aggregation}${head}`];
+  const reference = needsReference ? "; with a reference model (--verifier-reference)" : "";
+  return ["verifier", `read by ${recipe}, steps by ${aggregation}${head}${reference}`];
 }
 
 function adapterFacts(file: ModelInspection, { rank, alpha, tensors }: Lora): Fact[] {

@@ -44,6 +44,7 @@ export interface ModelFlags extends LoraFlags {
   readonly verifier?: string | false;
   readonly verifierRecipe?: string;
   readonly verifierVotes?: number;
+  readonly verifierReference?: string;
   readonly draft?: string;
   readonly cacheFolder?: string;
   readonly kvCells?: number;
@@ -149,6 +150,11 @@ export function addModelFlags(command: Command): Command {
     )
     .option("--verifier-votes <count>", "of a judge (genprm, thinkprm) on each step (default: 1)", wholeNumber(1, 256))
     .option(
+      "--verifier-reference <file.gguf>",
+      "the model that an implicit PRM was trained from, as EurusPRM needs it",
+      fileName,
+    )
+    .option(
       "--draft <file.gguf>",
       "a smaller model of the same vocabulary, for speed where few texts are written",
       fileName,
@@ -215,7 +221,7 @@ function modelsOf(
   flags: ModelFlags,
   verifier: string | null | undefined,
 ): Pick<ModelOptions, "generator" | "verifier"> {
-  const { generator, generatorRecipe: recipe, system, steps, verifierRecipe, verifierVotes: votes, gpuLayers } = flags;
+  const { generator, generatorRecipe: recipe, system, steps, verifierRecipe, verifierReference, gpuLayers } = flags;
   const asked = {
     ...(recipe !== undefined && { recipe }),
     ...(system !== undefined && { system }),
@@ -224,7 +230,10 @@ function modelsOf(
   };
   const read = {
     ...(verifierRecipe !== undefined && { recipe: verifierRecipe }),
-    ...(votes !== undefined && { votes }),
+    ...(verifierReference !== undefined && {
+      reference: { path: verifierReference, ...layersAndAdapters(gpuLayers, undefined) },
+    }),
+    ...(flags.verifierVotes !== undefined && { votes: flags.verifierVotes }),
     ...layersAndAdapters(gpuLayers, flags.verifierLora),
   };
   const judge = verifier === undefined && generator === undefined ? embedded("tiny-strong.gguf") : verifier;

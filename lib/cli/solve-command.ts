@@ -59,10 +59,10 @@ What is printed:
     strategy    {name, options}
     decision    {estimate, difficulty, bin, stopped, rounds}; null if --strategy
     ledger      {promptTokens, generatedTokens, coalescedTokens,
-                 verifierPromptTokens, verifierTokens, recomputedTokens,
-                 kvCellsPeak, verifierKvCellsPeak, treeTokensPeak,
-                 speculatedTokens, speculatedKept, draftTokens, milliseconds,
-                 flops}
+                 verifierPromptTokens, verifierTokens, referenceTokens,
+                 recomputedTokens, kvCellsPeak, verifierKvCellsPeak,
+                 treeTokensPeak, speculatedTokens, speculatedKept, draftTokens,
+                 milliseconds, flops}
 
 Ctrl-C stops the search with the best answer so far; a second one just ends.
 

@@ -21,7 +21,9 @@ export interface Ledger {
   readonly verifierPromptTokens: number;
   /** Step tokens and tags that the verifier decoded, each once. Of a judge, what it wrote; what it was told is its prompt. */
   readonly verifierTokens: number;
-  /** Decoded again by either model after its KV cells had to be given up. */
+  /** Of the prompt and of steps, decoded by the verifier's reference model (an implicit PRM's), each once. */
+  readonly referenceTokens: number;
+  /** Decoded again by any of these models after its KV cells had to be given up. */
   readonly recomputedTokens: number;
   /** Cells of the generator's KV cache, at peak. */
   readonly kvCellsPeak: number;
@@ -48,6 +50,7 @@ export interface EngineStats {
   readonly sampleMs: number;
   /** Forking, leasing, parking, filling batches. */
   readonly planMs: number;
+  /** Of the verifier and its reference model. */
   readonly verifyMs: number;
   /** The draft model's guessing. */
   readonly draftMs: number;
@@ -56,16 +59,19 @@ export interface EngineStats {
   readonly decodedTokens: number;
   readonly verifierDecodes: number;
   readonly verifierTokens: number;
+  readonly referenceDecodes: number;
+  readonly referenceTokens: number;
   readonly draftDecodes: number;
   readonly draftTokens: number;
   readonly kvCells: number;
   readonly verifierKvCells: number;
+  readonly referenceKvCells: number;
   readonly draftKvCells: number;
   readonly leases: number;
   readonly searches: number;
-  /** Models (0 to 2) whose branches are computed against their own paths alone; others take llama.cpp's own attention. */
+  /** Models (0 to 3; the draft is not counted) whose branches are computed against their own paths alone; others take llama.cpp's own attention. */
   readonly treeAttention: number;
-  /** Models (0 to 2) whose logits were last read on the GPU that computed them; those of others are read on the CPU. */
+  /** Models (0 to 3) whose logits were last read on the GPU that computed them; those of others are read on the CPU. */
   readonly deviceSampling: number;
   readonly branches: number;
 }
@@ -107,13 +113,15 @@ export interface ModelInfo {
    */
   readonly weightBytes: number;
   /** How a verifier's scores are read. */
-  readonly reading?: "likelihood" | "pair" | "head" | "judge";
+  readonly reading?: "likelihood" | "ratio" | "pair" | "head" | "judge";
   readonly recipe: Readonly<Record<string, string>>;
 }
 
 export interface LoadedModels {
   readonly generator: ModelInfo;
   readonly verifier?: ModelInfo;
+  /** The one that an implicit PRM is compared with. */
+  readonly reference?: ModelInfo;
   readonly draft?: ModelInfo;
 }
 

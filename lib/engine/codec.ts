@@ -139,8 +139,8 @@ export class CommandBuffer {
     this.strings.push(...texts);
   }
 
-  write(branch: number, text: string): void {
-    this.numbers.push(OP.write, branch);
+  write(branch: number, text: string, last: boolean): void {
+    this.numbers.push(OP.write, branch, last ? 1 : 0);
     this.strings.push(text);
   }
 

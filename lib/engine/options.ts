@@ -53,17 +53,21 @@ const modelFile = z.strictObject({
   gpuLayers: z.number().int().min(-1).optional(),
 });
 
-/** Templates: special tokens are recognised in them. `trims`: blanks before the step's text go. */
+/** Templates: special tokens are recognised in them, "{k}" is the step's number. `trims`: blanks before the step's text go. */
 const frame = z.strictObject({ before: z.string(), after: z.string(), trims: z.boolean().optional() });
 
 const reading = z.strictObject({
-  kind: z.enum(["likelihood", "pair", "head"]),
+  kind: z.enum(["likelihood", "ratio", "pair", "head"]),
   words: z.enum(["own", "joined", "apart"]),
   first: frame,
   next: frame,
   probe: z.string().optional(),
   oneLine: z.boolean().optional(),
   beforeLast: z.boolean().optional(),
+  beyond: z.number().int().nonnegative().optional(),
+  end: z.string().optional(),
+  /** Of a ratio. */
+  beta: z.number().positive().optional(),
   /** Of a pair: texts of single tokens. */
   positive: z.string().optional(),
   negative: z.string().optional(),
@@ -79,6 +83,8 @@ const verification = z
     reading: z.discriminatedUnion("kind", [reading, judgeRules]),
     /** Instead of what the file says of itself in `ModelInfo.recipe`. */
     recipe: z.record(z.string(), z.string()),
+    /** Of a ratio, and of nothing else: the model that the verifier is compared with. */
+    reference: z.union([modelFile, fakeModel]),
   })
   .partial();
 
@@ -95,11 +101,15 @@ const drafting = z
 const asking = z.strictObject({ recipe: z.record(z.string(), z.string()) }).partial();
 
 const generator = z.union([z.string().min(1), modelFile.extend(asking.shape), fakeModel]);
-const verifier = z.union([
-  z.string().min(1),
-  modelFile.extend(verification.shape),
-  fakeModel.extend(verification.shape),
-]);
+const verifier = z
+  .union([z.string().min(1), modelFile.extend(verification.shape), fakeModel.extend(verification.shape)])
+  .refine(
+    (model) => typeof model === "string" || (model.reading?.kind === "ratio") === (model.reference !== undefined),
+    {
+      path: ["reference"],
+      message: "a ratio needs a reference model, and no other reading takes one",
+    },
+  );
 const draft = z.union([z.string().min(1), modelFile.extend(drafting.shape), fakeModel.extend(drafting.shape)]);
 
 const schema = z
@@ -163,6 +173,7 @@ type Resolved = object & {
   readonly reading?: z.infer<typeof reading> | JudgeRules | undefined;
   readonly adapters?: readonly AdapterFile[] | undefined;
   readonly recipe?: Readonly<Record<string, string>> | undefined;
+  readonly reference?: Resolved | undefined;
 };
 
 /** The addon's options. */
@@ -186,11 +197,17 @@ export interface ModelFile {
 export interface ModelFiles {
   readonly generator: ModelFile | null;
   readonly verifier: ModelFile | null | undefined;
+  readonly reference: ModelFile | null | undefined;
 }
 
 export function modelFiles({ generator, verifier }: ResolvedOptions): ModelFiles {
   const fileOf = ({ path, adapters = [] }: Resolved) => (path === undefined ? null : { path, adapters });
-  return { generator: fileOf(generator), verifier: verifier && fileOf(verifier) };
+  const reference = verifier?.reference;
+  return {
+    generator: fileOf(generator),
+    verifier: verifier && fileOf(verifier),
+    reference: reference && fileOf(reference),
+  };
 }
 
 /** Undefined: the verifier reads, or there is none. */
@@ -210,14 +227,16 @@ export function resolveOptions(options: EngineOptions): ResolvedOptions {
   };
 }
 
-function flatten(
-  model: z.infer<typeof generator> | z.infer<typeof verifier> | z.infer<typeof draft> | null,
-): Resolved | undefined {
+type Named = z.infer<typeof generator> | z.infer<typeof verifier> | z.infer<typeof draft>;
+
+function flatten(model: Named | null): Resolved | undefined {
   if (model === null) return undefined;
   if (typeof model === "string") return { path: model };
-  if ("path" in model) return { ...model, adapters: model.adapters?.map(adapterFile) };
-  const { fake, ...others } = model;
-  return { ...fake, ...others };
+  const { reference, ...own } = { reference: undefined, ...model };
+  const resolved = reference === undefined ? {} : { reference: flatten(reference)! };
+  if ("path" in own) return { ...own, adapters: own.adapters?.map(adapterFile), ...resolved };
+  const { fake, ...others } = own;
+  return { ...fake, ...others, ...resolved };
 }
 
 function adapterFile(adapter: Adapter): AdapterFile {

@@ -129,14 +129,16 @@ export class Tree implements SearchTree, AsyncDisposable {
   /**
    * The branch's next step is `text`, given and not sampled: to score solutions that others have written, or to go on from
    * them. A step ends with its delimiter, unless it is the last. The branch must not be finished, nor be extended meanwhile.
+   * `last`: the solution ends with it, and so the branch is finished.
    * @throws {ThinkTreeError} INVALID_OPTION: the text is blank, or the branch is finished
    */
-  write(branch: Branch, text: string): void {
+  write(branch: Branch, text: string, { last = false }: { readonly last?: boolean } = {}): void {
     const at = this.own(branch);
     if (text.trim() === "") throw new ThinkTreeError("INVALID_OPTION", "a step's text is empty");
     if (at.finished)
       throw new ThinkTreeError("INVALID_OPTION", "the solution is whole: fork the branch before its end");
-    this.channel.send((commands) => commands.write(at.id, text));
+    this.channel.send((commands) => commands.write(at.id, text, last));
+    if (last) at.finishReason = "end";
     at.steps.push({ text, tokens: 0, logProbability: 0, score: null });
   }
 

@@ -44,7 +44,7 @@ export function costOfSamples(
   sharings: readonly Sharing[],
   k: number,
   scored: boolean,
-  { generator, verifier }: LoadedModels,
+  { generator, verifier, reference }: LoadedModels,
 ): Cost {
   const tokens = (of: (sharing: Sharing, k: number) => number, k: number) => mean(sharings.map((own) => of(own, k)));
   const generatedTokens = tokens(tokensOf, k);
@@ -58,7 +58,8 @@ export function costOfSamples(
     verifierTokens: scored ? cost.verifierTokens * share : 0,
   };
   const generated = generator.parameters * (part.promptTokens + part.generatedTokens);
-  const verified = (verifier?.parameters ?? 0) * (part.verifierPromptTokens + part.verifierTokens);
+  const judges = (verifier?.parameters ?? 0) + (reference?.parameters ?? 0); // both read the same
+  const verified = judges * (part.verifierPromptTokens + part.verifierTokens);
   return {
     ...part,
     generations: (cost.generations * k) / n,

@@ -103,6 +103,7 @@ const noCost: Ledger = {
     coalescedTokens: 0,
     verifierPromptTokens: 0,
     verifierTokens: 0,
+    referenceTokens: 0,
     recomputedTokens: 0,
   },
   ...{ kvCellsPeak: 0, verifierKvCellsPeak: 0, treeTokensPeak: 0, milliseconds: 0, flops: 0 },

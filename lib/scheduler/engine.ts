@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 
 import type { EngineStats, LoadedModels } from "../engine/addon.js";
 import { EngineCore } from "../engine/engine-core.js";
+import type { ModelFile } from "../engine/options.js";
 import type { Tree, TreeOptions } from "../engine/tree.js";
 import type { Question } from "./conversation.js";
 import { defaultPolicy } from "./default-policy.js";
@@ -116,11 +117,15 @@ export class Engine implements AsyncDisposable {
 }
 
 async function fingerprintsOf({ files }: EngineCore): Promise<Fingerprints> {
-  const [generator, verifier] = await Promise.all([
+  const of = async (file: ModelFile | null | undefined) =>
+    file === null ? "fake" : file && (await fingerprintOf(file));
+  const [generator, verifier, reference] = await Promise.all([
     files.generator === null ? "fake" : fingerprintOf(files.generator),
-    files.verifier === null ? "fake" : files.verifier && fingerprintOf(files.verifier),
+    of(files.verifier),
+    of(files.reference),
   ]);
-  return { generator, verifier: verifier ?? null };
+  // What an implicit PRM says depends on both of its models.
+  return { generator, verifier: (reference ? `${verifier} ${reference}` : verifier) ?? null };
 }
 
 /** A policy that was named must fit; the embedded one is only tried. */

@@ -25,7 +25,7 @@ export interface ModelOptions extends Omit<EngineOptions, "generator" | "verifie
 
 /** Whether a file has to be looked for on the hub. */
 export function namesHub({ generator, verifier, draft }: ModelOptions): boolean {
-  return [generator, verifier, draft]
+  return [generator, verifier, referenceOf(verifier), draft]
     .flatMap((model) => [model, ...(adaptersOf(model) ?? [])])
     .some((file) => isHubName(pathOf(file) ?? ""));
 }
@@ -50,10 +50,14 @@ export async function withFiles(options: ModelOptions): Promise<ModelOptions> {
     for (const adapter of named) adapters.push(await localFile(adapter));
     return { ...(file as object), adapters } as unknown as T;
   }
+  async function withReference(model: ModelOptions["verifier"]): Promise<ModelOptions["verifier"]> {
+    const reference = referenceOf(model);
+    return reference === undefined ? model : { ...(model as VerifierFile), reference: await local(reference) };
+  }
   return {
     ...others,
     ...(generator !== undefined && { generator: await local(generator) }),
-    ...(verifier !== undefined && { verifier: await local(verifier) }),
+    ...(verifier !== undefined && { verifier: await local(await withReference(verifier)) }),
     ...(draft !== undefined && { draft: await local(draft) }),
   };
 }
@@ -84,6 +88,11 @@ function pathOf(model: Named): string | undefined {
 
 function adaptersOf(model: Named): readonly Adapter[] | undefined {
   return typeof model === "object" && model !== null && "path" in model ? model.adapters : undefined;
+}
+
+/** None of a fake verifier's, which is no file. */
+function referenceOf(model: ModelOptions["verifier"]): VerifierFile["reference"] {
+  return model == null || typeof model === "string" || isFake(model) ? undefined : model.reference;
 }
 
 function isFake(model: string | object): model is Fake {

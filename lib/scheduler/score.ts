@@ -40,8 +40,8 @@ export async function scoreSolution(
     ...{ steps: ends, finalPrefix: "", stop: [], sampler: { temperature: 0, topK: 0, topP: 1, minP: 0 } },
   });
   steps.forEach((step, i) => {
-    const ends = i === steps.length - 1 || step.endsWith(delimiter);
-    tree.write(tree.root, ends ? step : step + delimiter);
+    const last = i === steps.length - 1;
+    tree.write(tree.root, last || step.endsWith(delimiter) ? step : step + delimiter, { last });
   });
   await tree.score([tree.root]);
   const scores = tree.root.steps.map(({ score }) => {

@@ -12,6 +12,7 @@ import type { Adapter, EngineOptions } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
 import {
   checkRecipe,
+  comparesModels,
   frameOf,
   likelihood,
   type CheckedRecipe,
@@ -37,6 +38,17 @@ export interface VerifierFile {
   readonly votes?: number | undefined;
   /** Where the recipe reads a reward head: its sidecar. Default: NAME.head.gguf beside NAME.gguf. */
   readonly head?: string | undefined;
+  /**
+   * Where the recipe reads a ratio (an implicit PRM, as EurusPRM): the model that the verifier is compared with, which is the
+   * one that it was trained from and has the same tokens. It needs memory and time like the verifier itself.
+   */
+  readonly reference?: string | ReferenceFile | undefined;
+}
+
+export interface ReferenceFile {
+  readonly path: string;
+  /** As the verifier's. */
+  readonly gpuLayers?: number | undefined;
 }
 
 type Metadata = ReadonlyMap<string, string>;
@@ -47,11 +59,11 @@ const files = new RecipeFiles("", checkRecipe, [likelihood]);
 
 /**
  * With what its recipe says in the place of its name.
- * @throws {ThinkTreeError} INVALID_OPTION: no such recipe, no head for it, or votes for one that is no judge's;
+ * @throws {ThinkTreeError} INVALID_OPTION: no such recipe, no head or reference for it, or votes for one that is no judge's;
  * UNSUPPORTED_MODEL: a chat template that fails
  */
 export async function readVerifier(file: string | VerifierFile): Promise<EngineVerifier> {
-  const { path, gpuLayers, adapters, recipe, head, votes } =
+  const { path, gpuLayers, adapters, recipe, head, reference, votes } =
     typeof file === "string" ? ({ path: file } as VerifierFile) : file;
   const model = { path, ...(gpuLayers !== undefined && { gpuLayers }), ...(adapters && { adapters }) };
   const metadata = await metadataTexts(path);
@@ -60,6 +72,7 @@ export async function readVerifier(file: string | VerifierFile): Promise<EngineV
     : typeof recipe === "string"
       ? named(recipe)
       : checkRecipe(recipe, "verifier.recipe"));
+  assertReference(chosen, reference);
   const { read } = chosen;
   if (typeof read === "object" && "analysis" in read) {
     return judgeFile(chosen, read.analysis, model, metadata, votes);
@@ -69,7 +82,7 @@ export async function readVerifier(file: string | VerifierFile): Promise<EngineV
     throw new ThinkTreeError("INVALID_OPTION", `votes are a judge's, and the recipe ${chosen.name} is none: ${mend}`);
   }
   const { prompt, probe } = chosen.chat ? chatOf(chosen.chat, path, metadata) : chosen;
-  const { name, first = chosen.next, next, words, oneLine, beforeLast, aggregation } = chosen;
+  const { name, first = chosen.next, next, words, oneLine, beforeLast, beyond, end, aggregation } = chosen;
   return {
     ...model,
     reading: {
@@ -77,7 +90,12 @@ export async function readVerifier(file: string | VerifierFile): Promise<EngineV
       ...(probe !== undefined && { probe }),
       ...(oneLine !== undefined && { oneLine }),
       ...(beforeLast !== undefined && { beforeLast }),
+      ...(beyond !== undefined && { beyond }),
+      ...(end !== undefined && { end }),
     },
+    ...(reference !== undefined && {
+      reference: typeof reference === "string" ? { path: reference } : { ...reference },
+    }),
     recipe: {
       ...{ "verifier.recipe": name, "verifier.aggregation": aggregation },
       ...(prompt !== undefined && { prompt_template: prompt }),
@@ -85,34 +103,35 @@ export async function readVerifier(file: string | VerifierFile): Promise<EngineV
   };
 }
 
-/** How a file would be read as a verifier unless a recipe is named; `missingHead`: the sidecar that it would need and has not. */
-export async function recognisedRecipe(path: string): Promise<{ recipe: CheckedRecipe; missingHead: string | null }> {
+export interface RecognisedRecipe {
+  readonly recipe: CheckedRecipe;
+  /** The sidecar that it would need and has not. */
+  readonly missingHead: string | null;
+  readonly needsReference: boolean;
+}
+
+/** How a file would be read as a verifier unless a recipe is named. */
+export async function recognisedRecipe(path: string): Promise<RecognisedRecipe> {
   const recipe = await recognised(path, await metadataTexts(path));
   const sidecar = sidecarOf(path);
   const missing = typeof recipe.read === "object" && "head" in recipe.read && !existsSync(sidecar);
-  return { recipe, missingHead: missing ? sidecar : null };
+  return { recipe, missingHead: missing ? sidecar : null, needsReference: comparesModels(recipe.read) };
 }
 
-/** What cannot be read step by step, by the name of its recipe and its models'. */
-const unreadable = [
-  {
-    pattern: /eurus-?prm/i,
-    why:
-      "EurusPRM compares the likelihoods of two models, and its card's code ends a step's sum after tokens of the next step, " +
-      "which a search does not know yet",
-  },
-];
-
-/** @throws {ThinkTreeError} UNSUPPORTED_MODEL */
-function assertReadable(name: string): void {
-  const found = unreadable.find(({ pattern }) => pattern.test(name));
-  if (found === undefined) return;
-  const mend = 'recipe "likelihood" reads it as a plain language model';
-  throw new ThinkTreeError("UNSUPPORTED_MODEL", `verifiers like ${name} cannot be read: ${found.why}; ${mend}`);
+/** @throws {ThinkTreeError} INVALID_OPTION */
+function assertReference({ name, read }: CheckedRecipe, reference: VerifierFile["reference"]): void {
+  const compares = comparesModels(read);
+  if (compares === (reference !== undefined)) return;
+  throw new ThinkTreeError(
+    "INVALID_OPTION",
+    compares
+      ? `the recipe ${name} compares the verifier with the model that it was trained from: name that one as the verifier's ` +
+          `reference (--verifier-reference FILE; EurusPRM's is Qwen2.5-Math-7B-Instruct), or read it by the recipe "likelihood"`
+      : `the recipe ${name} compares no models: leave the verifier's reference out, or name a recipe that reads a ratio`,
+  );
 }
 
 function named(recipe: string): Promise<CheckedRecipe> {
-  if (!recipe.endsWith(".json")) assertReadable(recipe);
   return files.named(recipe);
 }
 
@@ -126,7 +145,6 @@ async function recognised(path: string, metadata: Metadata): Promise<CheckedReci
     const matches = (recipe.matches ?? []).map((pattern) => new RegExp(pattern, "i"));
     if (matches.some((pattern) => names.some((name) => name !== undefined && pattern.test(name)))) return recipe;
   }
-  for (const name of names) if (name !== undefined) assertReadable(name);
   return likelihood;
 }
 
@@ -165,6 +183,7 @@ type Read = Exclude<CheckedRecipe["read"], { analysis: unknown }>;
 
 function readOf(read: Read, name: string, path: string, head?: string): Omit<Reading, "words" | "first" | "next"> {
   if (read === "likelihood") return { kind: "likelihood" };
+  if ("ratio" in read) return { kind: "ratio", beta: read.ratio.beta };
   if ("pair" in read) return { kind: "pair", positive: read.pair[0], negative: read.pair[1] };
   const sidecar = head ?? sidecarOf(path);
   if (!existsSync(sidecar)) {

@@ -53,11 +53,19 @@ export const recipeSchema = z
     prompt: text.optional(),
     /**
      * What a step is to the model; it ends where its score is read. `{step}` stands for the step's text, without empty
-     * lines before it and blanks after it; `{step|trim}` also without blanks before it. Default: `next`.
+     * lines before it and blanks after it; `{step|trim}` also without blanks before it; `{k}` for its number, from 1.
+     * Default: `next`.
      */
     first: text.optional(),
     /** Of every step but a solution's first. Default: "{step}". */
     next: text.default("{step}"),
+    /**
+     * Of likelihoods and ratios: so many tokens of what stands before the next step are read with each, counted from where
+     * its own would end if nothing followed. Default 0.
+     */
+    beyond: z.number().int().min(0).max(16).optional(),
+    /** Likewise after the solution's last step, in the place of those: all of it. Default: none. */
+    end: text.optional(),
     /** Read after the step instead of its end, and forgotten: what would close the solution. Default: none. */
     probe: text.optional(),
     /**
@@ -81,6 +89,11 @@ export const recipeSchema = z
     read: z.union([
       /** The probability of the step's tokens, given all before them. */
       z.literal("likelihood"),
+      /**
+       * An implicit PRM (Yuan et al. 2024): how much likelier than by a reference model the solution is up to the step's end.
+       * The score is sigmoid(beta x the sum of its tokens' log-probabilities by the model less those by the reference).
+       */
+      z.strictObject({ ratio: z.strictObject({ beta: z.number().positive() }) }),
       /** Two token texts: the first one's share of their probabilities. */
       z.strictObject({ pair: z.tuple([z.string().min(1), z.string().min(1)]) }),
       /** A reward head on the final hidden state; the probability of these classes together. */
@@ -100,8 +113,16 @@ export const recipeSchema = z
     message: "says what prompt and probe are: leave those out",
   })
   .refine(
-    ({ read, beforeLast, probe, chat }) =>
-      !beforeLast || (read !== "likelihood" && probe === undefined && chat === undefined),
+    ({ read, words, beyond, end }) =>
+      (beyond === undefined && end === undefined) || (sumsUp(read) && words === "joined"),
+    { path: ["beyond"], message: "and end are for a likelihood or a ratio whose words are joined" },
+  )
+  .refine(({ read, probe, chat }) => !sumsUp(read) || (probe === undefined && chat === undefined), {
+    path: ["read"],
+    message: "a likelihood or a ratio is of the step's own tokens: give a prompt, and no chat and no probe",
+  })
+  .refine(
+    ({ read, beforeLast, probe, chat }) => !beforeLast || (!sumsUp(read) && probe === undefined && chat === undefined),
     {
       path: ["beforeLast"],
       message: "is for a pair or a head, without a probe",
@@ -127,6 +148,18 @@ export const likelihood: CheckedRecipe = {
   read: "likelihood",
   aggregation: "min",
 };
+
+type Read = "likelihood" | object;
+
+/** It needs a reference model: an implicit PRM. */
+export function comparesModels(read: Read): boolean {
+  return typeof read === "object" && "ratio" in read;
+}
+
+/** Every token of a step is read, and not one row. */
+function sumsUp(read: Read): boolean {
+  return read === "likelihood" || comparesModels(read);
+}
 
 /** @throws {ThinkTreeError} INVALID_OPTION: what is wrong with it, and where it comes from */
 export function checkRecipe(recipe: unknown, from: string): CheckedRecipe {

@@ -76,6 +76,7 @@ struct Condition {
 struct Write {
     BranchId branch;
     std::string text;
+    bool last = false;  // the solution ends with it
 };
 
 struct Extend {
@@ -159,7 +160,8 @@ struct Ledger {
     int64_t coalesced_tokens = 0;        // saved by that: what they would have written beyond, each for itself
     int64_t verifier_prompt_tokens = 0;  // of prompts and contexts, prefilled by the verifier, once
     int64_t verifier_tokens = 0;         // step tokens and tags, each once; a judge's: what it has written
-    int64_t recomputed_tokens = 0;       // by either, after parking
+    int64_t reference_tokens = 0;        // of both, by the verifier's reference model, each once
+    int64_t recomputed_tokens = 0;       // by any of these models, after parking
     int64_t kv_cells_peak = 0;           // the generator's cache
     int64_t verifier_kv_cells_peak = 0;
     int64_t tree_tokens_peak = 0;   // distinct live tokens of the generator's tree, prompt included
@@ -189,22 +191,25 @@ struct EngineStats {
     double decode_ms = 0;   // of all others; what is asked of their logits included
     double sample_ms = 0;   // what the branches do with their draws
     double plan_ms = 0;     // forking, leasing, parking, filling batches
-    double verify_ms = 0;
-    double draft_ms = 0;  // guessing what will be drawn
+    double verify_ms = 0;   // the reference model's work included
+    double draft_ms = 0;    // guessing what will be drawn
     double idle_ms = 0;
     int64_t decodes = 0;
     int64_t decoded_tokens = 0;
     int64_t verifier_decodes = 0;
     int64_t verifier_tokens = 0;
+    int64_t reference_decodes = 0;
+    int64_t reference_tokens = 0;
     int64_t draft_decodes = 0;
     int64_t draft_tokens = 0;
     int64_t kv_cells = 0;
     int64_t verifier_kv_cells = 0;
+    int64_t reference_kv_cells = 0;
     int64_t draft_kv_cells = 0;
     int64_t leases = 0;
     int64_t searches = 0;
     int64_t branches = 0;
-    int64_t tree_attention = 0;  // models, of generator and verifier, whose rows are computed against their paths alone
+    int64_t tree_attention = 0;   // models, of all but the draft's, whose rows are computed against their paths alone
     int64_t device_sampling = 0;  // models, of the same, whose logits were last read on the GPU that computed them
 };
 

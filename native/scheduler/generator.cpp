@@ -68,7 +68,7 @@ std::shared_ptr<Step> Generator::condition(const Branch & branch, const Text & t
     return step;
 }
 
-void Generator::write(Branch & branch, const std::string & text) {
+void Generator::write(Branch & branch, const std::string & text, bool last) {
     const std::shared_ptr<Step> & above = branch.step;
     const NodeId before = above->place->node.id();
     TokenForest & forest = lane_->forest;
@@ -78,9 +78,10 @@ void Generator::write(Branch & branch, const std::string & text) {
     step->parent = above;
     step->search = branch.search;
     step->text = text;
+    step->last = branch.finished = last;
     step->node = NodeRef(forest, forest.add_child(before, std::move(tokens), true));
     step->solution_start = above->solution_start;
-    ++above->unscored_children;
+    above->expect_readings();
     ahead_.drop(branch);
     stand(branch, std::move(step));
 }
@@ -263,7 +264,7 @@ void Generator::plan(uint32_t owed, const Job * alone) {
             search.commit(static_cast<int64_t>(rows));
         }
         // Its logits are kept, or come with its own rows or with another's of the same place.
-        if (owes == 0 || job->planned) search.account->committed.verifier += to_score;
+        if (owes == 0 || job->planned) search.account->committed += Account::scoring(to_score);
     }
 }
 
@@ -306,7 +307,7 @@ Job * Generator::apply(Job & job, std::span<const Answer> drawn) {
         const int64_t owes = scores && paid ? again : 0;
         if (!search.out_of_tokens() && search.affords(0, owes)) {
             paid = paid || scores;
-            search.account->committed.verifier += owes;
+            search.account->committed += Account::scoring(owes);
             search.count_generated();
             search.coalesced += static_cast<int64_t>(way.writers.size()) - 1;
             return false;
@@ -381,7 +382,7 @@ void Generator::write(Job & job, const Answer & drawn, NodeRef & draft) {
     }
     if (!ends_step(job.text, known, job.tokens, job.scan, rules)) return;
     if (is_last(job.text, rules)) return finish(job, FinishReason::end);
-    end_step(job);
+    end_step(job, false);
     for (Writer & writer : job.writers) {
         if (--writer.steps_left > 0) continue;
         // Where a prefix marks the last step, this one is not it.
@@ -396,7 +397,7 @@ void Generator::write(Job & job, const Answer & drawn, NodeRef & draft) {
 void Generator::end_before(Job & job, std::vector<Writer> writers, bool all) {
     Job & ending = part(job, std::move(writers));
     if (all) ending.copy = std::move(job.copy);
-    end_step(ending);
+    end_step(ending, false);
     stood_at_.push_back(ending.step());
     for (Writer & writer : ending.writers) {
         if (--writer.steps_left == 0) complete(writer, FinishReason::step);
@@ -406,7 +407,7 @@ void Generator::end_before(Job & job, std::vector<Writer> writers, bool all) {
 }
 
 // What the job has written becomes a step, and all its writers stand there.
-void Generator::end_step(Job & job) {
+void Generator::end_step(Job & job, bool last) {
     const std::shared_ptr<Step> above = job.step();
     auto step = std::make_shared<Step>();
     step->parent = above;
@@ -414,8 +415,9 @@ void Generator::end_step(Job & job) {
     step->node = std::move(job.growing);
     step->text = job.text;
     step->cut = job.cut;
+    step->last = last;
     step->solution_start = above->solution_start;
-    ++above->unscored_children;
+    above->expect_readings();
     if (drafter_) drafter_->end_step(job.copy, *step);
     bool score = false;
     for (Writer & writer : job.writers) {
@@ -433,7 +435,7 @@ void Generator::end_step(Job & job) {
 
 void Generator::finish(Job & job, FinishReason reason) {
     job.draft = {};
-    if (job.growing) end_step(job);
+    if (job.growing) end_step(job, reason == FinishReason::end);
     for (Writer & writer : job.writers) complete(writer, reason);
     job.done = true;
 }

@@ -30,8 +30,8 @@ public:
     std::shared_ptr<Step> open(Search & search, const Text & prompt);
     // A context of `text` after what the branch has read and written.
     std::shared_ptr<Step> condition(const Branch & branch, const Text & text);
-    // The branch, which is not being extended, goes on to a step of this text.
-    void write(Branch & branch, const std::string & text);
+    // The branch, which is not being extended, goes on to a step of this text; `last`: and its solution ends there.
+    void write(Branch & branch, const std::string & text, bool last);
     void extend(Branch & branch, const Extend & command);
     // What comes after all that the branch has. Throws Error (context_exceeded).
     void read(Branch & branch, RequestId request, PairProbability pair);
@@ -73,7 +73,7 @@ private:
     bool ends_here(Job & job, const Answer & drawn);
     Job & part(const Job & job, std::vector<Writer> writers);
     void write(Job & job, const Answer & drawn, NodeRef & draft);
-    void end_step(Job & job);
+    void end_step(Job & job, bool last);
     void end_before(Job & job, std::vector<Writer> writers, bool all);
     void finish(Job & job, FinishReason reason);
     void complete(Writer & writer, FinishReason reason);

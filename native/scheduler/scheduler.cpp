@@ -68,7 +68,8 @@ void Scheduler::run(const Load & load) {
                                   [](const std::string &, uint32_t) -> int64_t { return 0; }});
         }
         if (lanes.verifier) {
-            verifier_ = std::make_unique<Verifier>(std::move(lanes.verifier), lanes.reading, model);
+            verifier_ =
+                std::make_unique<Verifier>(std::move(lanes.verifier), std::move(lanes.reference), lanes.reading, model);
         }
     } catch (const Error & error) {
         return refuse_all(error);
@@ -166,6 +167,11 @@ void Scheduler::report() {
         const Lane * scoring = verifier_ ? &verifier_->lane() : judge_ ? &judge_->lane() : nullptr;
         running_stats_.verifier_kv_cells = scoring ? scoring->forest.cells_used() : 0;
         running_stats_.leases = generator_->lane().forest.leases_held() + (scoring ? scoring->forest.leases_held() : 0);
+        const Lane * reference = verifier_ ? verifier_->reference() : nullptr;
+        if (reference) {
+            running_stats_.reference_kv_cells = reference->forest.cells_used();
+            running_stats_.leases += reference->forest.leases_held();
+        }
         if (const Drafter * drafter = generator_->drafter()) {
             running_stats_.draft_kv_cells = drafter->lane().forest.cells_used();
             running_stats_.leases += drafter->lane().forest.leases_held();
@@ -179,6 +185,7 @@ void Scheduler::report() {
         };
         count(*generator_->lane().context);
         if (scoring) count(*scoring->context);
+        if (reference) count(*reference->context);
         published_stats_ = running_stats_;
     }
     if (!completions_.empty()) events_.completed(std::exchange(completions_, {}));
@@ -281,7 +288,7 @@ void Scheduler::apply(const Condition & command) {
 void Scheduler::apply(const Write & command) {
     const auto found = branches_.find(command.branch);
     if (found == branches_.end()) return;  // likewise
-    writer_of(*found->second->search).write(*found->second, command.text);
+    writer_of(*found->second->search).write(*found->second, command.text, command.last);
 }
 
 Branch & Scheduler::add_branch(BranchId id, Branch & parent, std::shared_ptr<Step> step) {
@@ -392,6 +399,8 @@ std::shared_ptr<Account> Scheduler::account_of(const OpenSearch & command) {
     account->verifier_token_flops = verifier_ ? token_flops(verifier_->lane())
                                     : judge_  ? token_flops(judge_->lane())
                                               : 0;
+    const Lane * reference = verifier_ ? verifier_->reference() : nullptr;
+    account->reference_token_flops = reference ? token_flops(*reference) : 0;
     account->draft_token_flops = generator_->drafter() ? token_flops(generator_->drafter()->lane()) : 0;
     return account;
 }
@@ -489,13 +498,15 @@ void Scheduler::close(Search & search, ErrorCode error, const std::string & mess
 Ledger Scheduler::ledger(const Search & search) const {
     const TreeUsage & g = search.generator_usage;
     const TreeUsage & v = search.judge ? search.judge->generator_usage : search.verifier_usage;
+    const TreeUsage & r = search.reference_usage;
     Ledger ledger;
     ledger.prompt_tokens = g.prompt_decoded;
     ledger.generated_tokens = search.generated;
     ledger.coalesced_tokens = search.coalesced;
     ledger.verifier_prompt_tokens = v.prompt_decoded;
     ledger.verifier_tokens = v.decoded;
-    ledger.recomputed_tokens = g.recomputed + v.recomputed;
+    ledger.reference_tokens = r.prompt_decoded + r.decoded;
+    ledger.recomputed_tokens = g.recomputed + v.recomputed + r.recomputed;
     ledger.kv_cells_peak = g.cells_peak;
     ledger.verifier_kv_cells_peak = v.cells_peak;
     ledger.tree_tokens_peak = g.live_peak;

@@ -23,7 +23,8 @@ namespace thinktree {
 // Made on the scheduler thread, since loading takes as long as reading the files.
 struct Lanes {
     std::unique_ptr<Lane> generator;
-    std::unique_ptr<Lane> verifier;  // null: nothing can be scored
+    std::unique_ptr<Lane> verifier;   // null: nothing can be scored
+    std::unique_ptr<Lane> reference;  // null: the verifier needs none
     Reading reading;
     std::unique_ptr<Lane> judge;  // in the verifier's place, a model that is asked and writes; null: none
     std::unique_ptr<Lane> draft;  // null: no draft model

@@ -35,6 +35,7 @@ struct Search {
     int64_t coalesced = 0;
     TreeUsage generator_usage;
     TreeUsage verifier_usage;
+    TreeUsage reference_usage;
     TreeUsage draft_usage;
     bool out_of_flops = false;  // the account did not pay for what a branch owed
     std::weak_ptr<struct Step> root;
@@ -47,9 +48,10 @@ struct Search {
         const auto & end = judged == nullptr ? deadline : judged->deadline;
         return end && now >= *end;
     }
-    // Whether the account pays for so many tokens more: of the model that writes, and of the one that scores it.
-    bool affords(int64_t more, int64_t verifier_more) const {
-        return judged == nullptr ? account->affords(more, verifier_more) : account->affords(0, more);
+    // Whether the account pays for so many tokens more: of the model that writes, and of what scores it.
+    bool affords(int64_t more, int64_t scored_more) const {
+        if (judged != nullptr) return account->affords(Account::Decoded{.verifier = more});
+        return account->affords(Account::Decoded{.generator = more} + Account::scoring(scored_more));
     }
     // The batch in the making has so many tokens more of the model that writes.
     void commit(int64_t more) {
@@ -60,31 +62,43 @@ struct Search {
         if (judged == nullptr) ++account->generated;
     }
     Account::Decoded decoded() const {
-        if (judged != nullptr) return {0, generator_usage.all_decoded(), 0};
-        return {generator_usage.all_decoded(), verifier_usage.all_decoded(), draft_usage.all_decoded()};
+        if (judged != nullptr) return {.verifier = generator_usage.all_decoded()};
+        return {generator_usage.all_decoded(), verifier_usage.all_decoded(), reference_usage.all_decoded(),
+                draft_usage.all_decoded()};
     }
+};
+
+// What one of the verifier's models has of a step.
+struct Read {
+    NodeRef node;  // where its tokens end in the model's forest, once its scoring has begun; none: a context without
+                   // tokens, or one that the verifier is not to see
+    std::optional<double> value;  // a score, or the sum of its tokens' log-probabilities
+    bool under_way = false;
+    int32_t unread_children = 0;  // steps below that have no value yet
 };
 
 struct Step {
     std::shared_ptr<Step> parent;  // null: the prompt
     Search * search = nullptr;
-    bool given = false;     // a prompt or a context: a solution begins below it
-    bool cut = false;       // its tokens say more than its text: a stop string
-    NodeRef node;           // where its tokens end in the generator's forest; none: a context without tokens
-    NodeRef verifier_node;  // in the verifier's, once its scoring has begun; none: likewise, or it is not to see it
-    NodeRef draft_node;     // in the draft model's, once something below it is drafted; none: likewise
+    bool given = false;  // a prompt or a context: a solution begins below it
+    bool cut = false;    // its tokens say more than its text: a stop string
+    bool last = false;   // the solution ends with it, as was known when it ended
+    NodeRef node;        // where its tokens end in the generator's forest; none: a context without tokens
+    NodeRef draft_node;  // in the draft model's, once something below it is drafted; none: likewise
+    Read by_verifier, by_reference;
     // After whose tokens the next step's come, in each forest: itself, unless it has no tokens of its own there.
     Step * place = this;
     Step * verifier_place = this;
+    size_t next_begun = 0;   // bytes of what stands before the next step that are among its tokens to the verifier
     Pos solution_start = 0;  // position of the solution's first token in the generator's forest
     std::string text;
     std::optional<double> score;
     ErrorCode score_error = ErrorCode::none;
     bool scoring = false;
     // Who may yet need the logits after this step's last token: they are kept only so long.
-    int32_t cursors = 0;            // branches that will write their next step from here
-    int32_t writing = 0;            // branches that are writing it now
-    int32_t unscored_children = 0;  // steps below that a likelihood verifier has not read
+    // (Read::unread_children is of the same kind.)
+    int32_t cursors = 0;  // branches that will write their next step from here
+    int32_t writing = 0;  // branches that are writing it now
 
     // Its tokens in the generator's forest; not for given steps.
     std::vector<Token> tokens() const { return node.path_below(parent->place->node.id()); }
@@ -93,7 +107,15 @@ struct Step {
     Step() = default;
     Step(const Step &) = delete;
     ~Step() {
-        if (parent && !given && !score) --parent->unscored_children;
+        if (!parent || given) return;
+        if (!by_verifier.value) --parent->by_verifier.unread_children;
+        if (!by_reference.value) --parent->by_reference.unread_children;
+    }
+
+    // A step is written below it.
+    void expect_readings() {
+        ++by_verifier.unread_children;
+        ++by_reference.unread_children;
     }
 };
 

@@ -38,6 +38,17 @@ async function figures(...flags: string[]): Promise<VerifierFigures & { journal:
 describe.skipIf(unlessModels.skip)("thinktree evaluate --processbench (needs models/)", () => {
   const journal = ["--journal", file("journal")];
 
+  it("compares an implicit PRM with its reference", async () => {
+    const recipe = { name: "ratio", prompt: "Q: {question}", next: "\n{step}", read: { ratio: { beta: 1 } } };
+    writeFileSync(file("ratio.json"), JSON.stringify({ ...recipe, aggregation: "min" }));
+    const flags = ["--processbench", easy, "--verifier-recipe", file("ratio.json"), "--journal", file("ratios")];
+    const found = await figures(...flags, "--verifier-reference", models!.generator);
+    expect(found.files).toMatchObject([{ solutions: 4, unscored: 0 }]);
+    const { code, stderr } = await thinktree(["evaluate", ...modelFlags, ...flags]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("--verifier-reference FILE");
+  });
+
   it("tells accuracies and F1 of every file, and everything in --out", async () => {
     const flags = ["--processbench", easy, long, "--threshold", "0.2", ...journal, "--out", file("out.json")];
     const found = await figures(...flags);

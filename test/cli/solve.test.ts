@@ -52,6 +52,7 @@ const answerJson = z.strictObject({
     coalescedTokens: count,
     verifierPromptTokens: count,
     verifierTokens: count,
+    referenceTokens: count,
     recomputedTokens: count,
     kvCellsPeak: count,
     verifierKvCellsPeak: count,

@@ -16,6 +16,7 @@ const ledger: Answer["ledger"] = {
   coalescedTokens: 2010,
   verifierPromptTokens: 81,
   verifierTokens: 1128,
+  referenceTokens: 0,
   recomputedTokens: 0,
   kvCellsPeak: 278,
   verifierKvCellsPeak: 278,

@@ -47,6 +47,15 @@ describe("models of the hub", { skip: models === undefined }, () => {
     expect(own.parameters - base.parameters).toBe(3 * 4 * 2 * (128 + 128));
   });
 
+  it("are loaded as a verifier's reference", async () => {
+    await using hub = await Hub.serve({ "r.gguf": readFileSync(models!.generator) });
+    vi.stubEnv("HF_ENDPOINT", hub.endpoint);
+    const recipe = { name: "ratio", prompt: "{question}", read: { ratio: { beta: 1 } }, aggregation: "min" } as const;
+    const verifier = { path: models!.verifier, recipe, reference: { path: "hf:ann/tiny/r.gguf" } };
+    await using engine = await Engine.load({ generator: models!.generator, verifier, cacheFolder });
+    expect(engine.models.reference!.parameters).toBe(engine.models.generator.parameters);
+  });
+
   it("are not loaded damaged", async () => {
     await using hub = await Hub.serve({ "g.gguf": readFileSync(models!.generator) });
     vi.stubEnv("HF_ENDPOINT", hub.endpoint);

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-import { Engine, type ModelOptions, type VerifierRecipe } from "../../lib/index.js";
+import { beamSearch, Engine, type ModelOptions, type VerifierRecipe } from "../../lib/index.js";
 import { writeGguf, type Metadata } from "../../lib/models/gguf.js";
 import { seesAttempts } from "../../lib/scheduler/recipe.js";
 import { engineOptionsOf } from "../../lib/scheduler/model-options.js";
@@ -169,6 +169,67 @@ it("is a file of one's own, and scores", async () => {
   expect(engine.stats()).toMatchObject({ verifierKvCells: 0, searches: 0 });
 });
 
+const compared: VerifierRecipe = {
+  ...{ name: "compared", prompt: "Q: {question}", first: "\n{step}", next: "\n{step}" },
+  ...{ beyond: 1, end: "\n", read: { ratio: { beta: 0.1 } }, aggregation: "last" },
+};
+
+/** The embedded verifier with two of its tokens in each other's place. */
+function swapped(one: number, other: number): string {
+  const changed = parseGguf(readFileSync(embedded("tiny-strong")));
+  const tokens = changed.entries.find(({ key }) => key === "tokenizer.ggml.tokens")!;
+  const texts = tokens.value as string[];
+  [texts[one], texts[other]] = [texts[other]!, texts[one]!];
+  const path = join(folder, `swapped-${one}.gguf`);
+  writeFileSync(path, serialiseGguf(changed));
+  return path;
+}
+
+describe("an implicit PRM", () => {
+  const path = embedded("tiny-strong");
+  const load = (reference: string, options: object = {}) =>
+    Engine.load({ generator: embedded("tiny-generator"), verifier: { path, recipe: compared, reference }, ...options });
+  const steps = ["17+26=43\n", "A: 43\n"];
+
+  it("compares two models, each of which reads a step once", async () => {
+    await using engine = await load(embedded("tiny-generator"));
+    const { verifier, reference } = engine.models;
+    expect(verifier).toMatchObject({ reading: "ratio", recipe: { "verifier.recipe": "compared" } });
+    expect(reference!.parameters).toBeLessThan(verifier!.parameters);
+    const { scores, score, ledger } = await engine.score(question, steps);
+    for (const p of scores) expect(p).toSatisfy((p: number) => p > 0 && p < 1 && p !== 0.5);
+    expect(score).toBe(scores[1]);
+    expect(ledger.referenceTokens).toBe(ledger.verifierPromptTokens + ledger.verifierTokens);
+    expect(ledger.flops).toBe(2 * ledger.referenceTokens * (verifier!.parameters + reference!.parameters));
+    expect(engine.stats()).toMatchObject({
+      ...{ referenceTokens: ledger.referenceTokens, referenceKvCells: 0, verifierKvCells: 0, leases: 0 },
+    });
+  });
+
+  it("finds a model neither likelier nor less likely than itself", async () => {
+    await using engine = await load(path);
+    const { scores } = await engine.score(question, steps);
+    for (const p of scores) expect(p).toBeCloseTo(0.5, 6);
+  });
+
+  it("is told from one with another reference, and has its share of the caches' memory", async () => {
+    await using alone = await Engine.load({ generator: embedded("tiny-generator"), verifier: path, kvMib: 24 });
+    await using own = await load(path, { kvMib: 24 });
+    await using other = await load(embedded("tiny-generator"), { kvMib: 24 });
+    expect(own.models.reference!.kvCells).toBe(own.models.verifier!.kvCells);
+    expect(own.models.verifier!.kvCells).toBeLessThan(alone.models.verifier!.kvCells);
+    expect(new Set([alone, own, other].map(({ fingerprints }) => fingerprints.verifier)).size).toBe(3);
+  });
+
+  it("scores a search's steps", async () => {
+    await using engine = await load(embedded("tiny-generator"));
+    const strategy = beamSearch({ n: 8, beamWidth: 2 });
+    const { candidates, ledger } = await engine.solve(question, { strategy });
+    expect(candidates.some(({ score }) => score !== null)).toBe(true);
+    expect(ledger.referenceTokens).toBe(ledger.verifierPromptTokens + ledger.verifierTokens);
+  });
+});
+
 describe("is refused", () => {
   const path = embedded("tiny-strong");
   const load = (verifier: NonNullable<ModelOptions["verifier"]>) =>
@@ -181,7 +242,36 @@ describe("is refused", () => {
       "INVALID_OPTION",
       /no recipe is called "prm": .*math-shepherd/,
     ],
-    ["EurusPRM", () => load({ path, recipe: "eurus-prm" }), "UNSUPPORTED_MODEL", /two models.*"likelihood"/],
+    [
+      "EurusPRM without its reference",
+      async () => load(await file("EurusPRM-Stage2.Q8_0.gguf", {})),
+      "INVALID_OPTION",
+      /--verifier-reference FILE; EurusPRM's is Qwen2\.5-Math-7B-Instruct\), or .*"likelihood"/,
+    ],
+    [
+      "a reference that is compared with nothing",
+      () => load({ path, reference: path }),
+      "INVALID_OPTION",
+      /compares no models: leave .* reference out/,
+    ],
+    [
+      "a reference of another vocabulary",
+      () => load({ path, recipe: compared, reference: swapped(40, 41) }),
+      "INVALID_OPTION",
+      /another vocabulary/,
+    ],
+    [
+      "a reference of other special tokens",
+      () => load({ path, recipe: { ...compared, end: "<step>" }, reference: swapped(1, 258) }),
+      "INVALID_OPTION",
+      /another vocabulary/,
+    ],
+    [
+      "a reference that is no model",
+      () => load({ path, recipe: compared, reference: join(folder, "mine.json") }),
+      "MODEL_LOAD_FAILED",
+      /mine\.json/,
+    ],
     [
       "a judge without a chat template",
       async () => load(await file("GenPRM-7B.gguf", {})),

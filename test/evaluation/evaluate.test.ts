@@ -28,6 +28,7 @@ const ledger: Answer["ledger"] = {
     coalescedTokens: 0,
     verifierPromptTokens: 12,
     verifierTokens: 300,
+    referenceTokens: 0,
     recomputedTokens: 0,
   },
   ...{ kvCellsPeak: 1, verifierKvCellsPeak: 1, treeTokensPeak: 1, milliseconds: 8, flops: 1_000 },

@@ -55,18 +55,23 @@ describe.each(goldenNames)("%s", (name) => {
     }
   });
 
-  it.skipIf(name === "eurus-prm")("is scored so by the engine, a step at a time", async () => {
-    await using engine = await Engine.load({ generator: { fake: {} }, verifier: files.backbone });
+  it("is scored so by the engine, a step at a time", async () => {
+    const reference = name === "eurus-prm" ? (await imported("eurus-prm-reference")).backbone : undefined;
+    const verifier = { path: files.backbone, reference };
+    await using engine = await Engine.load({ generator: { fake: {} }, verifier });
     expect(engine.models.verifier!.recipe["verifier.recipe"]).toBe(files.recipe);
-    const rewards = name === "orm";
+    // Rewards, which the engine puts through a sigmoid.
+    const rewards = name === "orm" || name === "eurus-prm";
+    const reach = name === "eurus-prm" ? spread(golden.cases.flatMap(({ scores }) => scores)) : name === "orm" ? 10 : 1;
     for (const { question, steps, tokens, reads, scores: expected } of golden.cases) {
       const { scores, ledger } = await engine.score(question, steps);
-      const found = rewards ? scores.slice(-1).map((p) => Math.log(p / (1 - p))) : scores;
-      expect(farthest(found, expected), steps.join(" | ")).toBeLessThan(1e-3 * (rewards ? 10 : 1));
+      const found = rewards ? scores.slice(-expected.length).map((p) => Math.log(p / (1 - p))) : scores;
+      expect(farthest(found, expected), steps.join(" | ")).toBeLessThan(1e-3 * reach);
       // No token more than the reference's, up to the one that is read; what closes a solution is read after each step.
       const decoded = ledger.verifierPromptTokens + ledger.verifierTokens;
-      if (rewards) expect(decoded).toBeGreaterThanOrEqual(tokens.length);
+      if (name === "orm") expect(decoded).toBeGreaterThanOrEqual(tokens.length);
       else expect(decoded, steps.join(" | ")).toBe(reads.at(-1)! + 1);
+      expect(ledger.referenceTokens).toBe(reference === undefined ? 0 : decoded);
     }
   });
 

@@ -98,7 +98,9 @@ void grow_at_random(uint64_t seed, const Reading & reading, bool sees_context, b
     }
     twins.check_all_scores();
     const Ledger ledger = twins.ledger();
-    CHECK_EQ(ledger.flops, 2000.0 * static_cast<double>(twins.driver.probe->rows + twins.driver.verifier_probe->rows));
+    const Driver & driver = twins.driver;
+    const int64_t rows = driver.probe->rows + driver.verifier_probe->rows + driver.reference_probe->rows;
+    CHECK_EQ(ledger.flops, 2000.0 * static_cast<double>(rows));
     // What is computed again from another state has cells of its own.
     CHECK(tight || fakes_fork_at_ends || ledger.kv_cells_peak <= ledger.tree_tokens_peak);
 }

@@ -41,6 +41,12 @@ private:
     std::thread thread_;
 };
 
+// A fake model that finds other tokens likely.
+inline FakeOptions other_opinion(FakeOptions options) {
+    options.stray_every = 1;
+    return options;
+}
+
 class Driver {
 public:
     struct Setup {
@@ -49,6 +55,7 @@ public:
         FakeOptions verifier{};
         bool with_judge = false;  // which is the verifier's model
         Reading reading{};
+        std::optional<FakeOptions> reference{};  // of a ratio; none: as the verifier, but of another opinion
         std::optional<DraftOptions> drafting{};  // none: no draft model
         FakeOptions draft{};
         bool stops_checking = false;  // closes no search on the way out
@@ -59,12 +66,13 @@ public:
         RequestId request;
     };
 
-    const std::shared_ptr<FakeProbe> probe, verifier_probe, draft_probe;
+    const std::shared_ptr<FakeProbe> probe, verifier_probe, reference_probe, draft_probe;
 
     Driver() : Driver(Setup{}) {}
     explicit Driver(const Setup & setup)
         : probe(std::make_shared<FakeProbe>()),
           verifier_probe(std::make_shared<FakeProbe>()),
+          reference_probe(std::make_shared<FakeProbe>()),
           draft_probe(std::make_shared<FakeProbe>()),
           setup_(setup) {
         scheduler_ = std::make_unique<Scheduler>(
@@ -77,6 +85,9 @@ public:
                 lanes.generator = lane(setup_.generator, probe);
                 if (setup_.with_verifier) lanes.verifier = lane(setup_.verifier, verifier_probe);
                 if (setup_.with_judge) lanes.judge = lane(setup_.verifier, verifier_probe);
+                if (setup_.with_verifier && setup_.reading.kind == Reading::Kind::ratio) {
+                    lanes.reference = lane(setup_.reference.value_or(other_opinion(setup_.verifier)), reference_probe);
+                }
                 lanes.reading = setup_.reading;
                 if (setup_.drafting) lanes.draft = lane(setup_.draft, draft_probe);
                 lanes.drafting = setup_.drafting.value_or(DraftOptions{});
@@ -146,7 +157,7 @@ public:
         submit({Condition{parent, branch, template_text(text)}});
         return branch;
     }
-    void write(BranchId branch, const std::string & text) { submit({Write{branch, text}}); }
+    void write(BranchId branch, const std::string & text, bool last = false) { submit({Write{branch, text, last}}); }
     RequestId hidden_state(SearchId search) {
         const RequestId request = next_request();
         submit({HiddenState{request, search}});
@@ -217,15 +228,15 @@ public:
     }
     void check_nothing_is_held() {
         const EngineStats now = stats();
-        const int64_t cells = now.kv_cells + now.verifier_kv_cells + now.draft_kv_cells;
+        const int64_t cells = now.kv_cells + now.verifier_kv_cells + now.reference_kv_cells + now.draft_kv_cells;
         CHECK_EQ(now.searches + now.branches + cells + now.leases, 0);
-        CHECK_EQ(probe->cells_used + verifier_probe->cells_used + draft_probe->cells_used, 0);
+        check_no_cells();
     }
     // The engine goes, whatever it does; after this every request sent has had its one answer.
     void destroy() {
         scheduler_.reset();
-        CHECK_EQ(probe->violations + verifier_probe->violations + draft_probe->violations, 0);
-        CHECK_EQ(probe->cells_used + verifier_probe->cells_used + draft_probe->cells_used, 0);
+        for (const auto & model : {probe, verifier_probe, reference_probe, draft_probe}) CHECK_EQ(model->violations, 0);
+        check_no_cells();
         CHECK_EQ(answered_twice_, 0);
         const std::lock_guard lock(mutex_);
         CHECK_EQ(completions_.size(), static_cast<size_t>(request_));
@@ -236,6 +247,9 @@ public:
     }
 
 private:
+    void check_no_cells() {
+        for (const auto & model : {probe, verifier_probe, reference_probe, draft_probe}) CHECK_EQ(model->cells_used, 0);
+    }
     void take(std::vector<Completion> completions) {
         {
             const std::lock_guard lock(mutex_);

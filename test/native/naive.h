@@ -50,6 +50,7 @@ private:
         all.cells = all.batch = all.positions = 2048;
         all.forks_at_ends = false;
         all.vocab = options.vocab;
+        all.stray_every = options.stray_every;
         return all;
     }
 
@@ -62,6 +63,7 @@ struct NaiveStep {
     std::vector<Token> tokens;  // without the end token, which is sampled but never kept
     uint32_t sampled = 0;
     double log_probability = 0;
+    bool last = false;  // ended by the solution's end
 };
 
 // A branch that is written alone.
@@ -112,6 +114,7 @@ struct NaiveBranch {
                 step.tokens.push_back(sample.token);
                 step.text += naive.model().piece(sample.token);
             }
+            step.last = finished;
             if (!step.tokens.empty()) steps.push_back(step);
         }
         if (!finished) draw();  // whether the solution ends here is known at once

@@ -73,7 +73,8 @@ std::string read(Reading::Words words, const std::string & step, const Reading::
     Reading reading;
     reading.words = words;
     reading.one_line = one_line;
-    const Continuation found = reading.tokens(model, step, frame, before, replaceable);
+    reading.first = frame;
+    const Continuation found = reading.piece(model, step, {}, before, replaceable).continuation;
     return std::string(found.replaced, '-') + model.text(found.tokens);
 }
 
@@ -87,6 +88,33 @@ TEST(a_joined_step_is_tokenised_as_one_with_its_frame_and_what_is_before) {
     CHECK_EQ(read(joined, "34", {"", ""}, "12"), "[34]");  // a whole text would have 123: by itself
     CHECK_EQ(read(joined, "34", {"", ""}, "12", false, 1), "-[123][4]");
     CHECK_EQ(read(joined, "4567", {"", ""}, "123", false, 3), "[456][7]");
+}
+
+// Its tokens, and what of the next step's words is among them.
+std::pair<std::string, std::string> read_on(const std::string & step, const Place & place, const std::string & before) {
+    const Words model;
+    Reading reading;
+    reading.words = Reading::Words::joined;
+    reading.first.before = "\nStep {k}: ";
+    reading.next.before = "; Step {k}: ";
+    reading.beyond = 3;
+    reading.end = "<tag>";
+    const Piece piece = reading.piece(model, step, place, before, 0);
+    return {model.text(piece.continuation.tokens), reading.frame(place.number + 1).before.substr(0, piece.begun)};
+}
+
+TEST(a_step_that_is_read_on_takes_the_next_ones_first_tokens) {
+    using Found = std::pair<std::string, std::string>;
+    const Found first{"[\n][Step][ ][1][:][ So][;][ Step][ ]", "; Step "};
+    CHECK(read_on("So", {}, "many?") == first);
+    // Its own first tokens are read already, and its number is counted on.
+    const Found ninth{"[9][:][ So][;][ Step][ ]", "; Step "};
+    CHECK(read_on("So\n", {.number = 9, .begun = 7}, "; Step ") == ninth);
+    // What follows a step may be one token with its end: counted is from where it would end alone.
+    const Found digits{"[ ][10][:][ ][123][;][ Step][ ]", "; Step "};
+    CHECK(read_on("123", {.number = 10, .begun = 6}, "; Step") == digits);
+    const Found last{"[ Step][ ][2][:][ So][<tag>]", ""};
+    CHECK(read_on("So", {.number = 2, .begun = 1, .last = true}, ";") == last);
 }
 
 TEST(words_apart_are_tokenised_by_themselves) {

@@ -49,6 +49,24 @@ inline Reading before_last_reading() {
     return reading;
 }
 
+// An implicit PRM over whatever the generator writes; and one in a frame that counts the steps, read two tokens into
+// the next one's or up to the solution's end.
+inline Reading ratio_reading() {
+    Reading reading;
+    reading.kind = Reading::Kind::ratio;
+    reading.beta = 0.05;
+    return reading;
+}
+inline Reading counted_reading() {
+    Reading reading = ratio_reading();
+    reading.words = Reading::Words::joined;
+    reading.first.before = "\nStep {k}: ";
+    reading.next.before = "--Step {k}: ";
+    reading.beyond = 2;
+    reading.end = "end<tag>";
+    return reading;
+}
+
 // Every reading, under the generator's vocabulary and under another.
 struct ReadingCase {
     Reading reading;
@@ -62,7 +80,9 @@ inline const ReadingCase all_readings[]{{{}, 260},
                                         {turns_reading(Reading::Words::apart), 300},
                                         {head_reading(), 260},
                                         {head_reading(), 300},
-                                        {before_last_reading(), 260}};
+                                        {before_last_reading(), 260},
+                                        {ratio_reading(), 260},
+                                        {counted_reading(), 300}};
 
 inline Driver::Setup with_verifier(const Reading & reading = {}, int32_t vocab = FakeOptions{}.vocab) {
     Driver::Setup setup;
@@ -72,20 +92,38 @@ inline Driver::Setup with_verifier(const Reading & reading = {}, int32_t vocab =
     return setup;
 }
 
-// The toy's tokens are bytes, so that a text is the same tokens however it is put together.
-inline std::vector<Token> naive_piece(const Model & model, const Reading & reading, const std::string & step,
-                                      bool first) {
-    std::string words = step;
-    if (reading.words != Reading::Words::own) {
-        while (words.ends_with('\n')) words.pop_back();
-        while (words.starts_with('\n')) words.erase(0, 1);
+// What a solution's steps are to a verifier, one after the other. The toy's tokens are bytes, so that a text is the
+// same tokens however it is put together.
+class NaivePieces {
+public:
+    NaivePieces(const Model & model, const Reading & reading) : model_(model), reading_(reading) {}
+
+    // `begins`: a solution begins with it.
+    std::vector<Token> next(const NaiveStep & step, bool begins) {
+        if (begins) number_ = 0;
+        std::string words = step.text;
+        if (reading_.words != Reading::Words::own) {
+            while (words.ends_with('\n')) words.pop_back();
+            while (words.starts_with('\n')) words.erase(0, 1);
+        }
+        for (char & c : words) {
+            if (c == '\n' && reading_.one_line) c = ' ';
+        }
+        const Reading::Frame frame = reading_.frame(number_ + 1);
+        const size_t begun = number_ == 0 ? 0 : reading_.beyond;
+        std::string after = frame.after;
+        if (!step.last) after += reading_.frame(number_ + 2).before.substr(0, reading_.beyond);
+        if (step.last) after += reading_.end;
+        auto tokens = model_.tokenize({{frame.before.substr(begun), true}, {words, false}, {after, true}}, false);
+        if (!tokens.empty()) ++number_;  // a step without tokens is none
+        return tokens;
     }
-    for (char & c : words) {
-        if (c == '\n' && reading.one_line) c = ' ';
-    }
-    const Reading::Frame & frame = first ? reading.first : reading.next;
-    return model.tokenize({{frame.before, true}, {words, false}, {frame.after, true}}, false);
-}
+
+private:
+    const Model & model_;
+    const Reading & reading_;
+    uint32_t number_ = 0;
+};
 
 inline std::vector<double> naive_scores(const NaiveBranch & alone, NaiveModel & verifier, const std::string & prompt,
                                         const Reading & reading, bool sees_context = false) {
@@ -93,18 +131,30 @@ inline std::vector<double> naive_scores(const NaiveBranch & alone, NaiveModel & 
     if (reading.kind == Reading::Kind::likelihood) {
         return alone.likelihoods(verifier, prompt, model.n_vocab() == FakeOptions{}.vocab, sees_context);
     }
-    bool first = true;  // a step without tokens is none
+    NaivePieces pieces(model, reading);
+    NaiveModel reference(other_opinion({.vocab = model.n_vocab()}));
+    double log_ratio = 0;
     const auto append = [&](std::vector<Token> & path, const NaiveStep & step, bool begins) {
-        const std::vector<Token> piece = naive_piece(model, reading, step.text, first = first || begins);
-        path.insert(path.end(), piece.begin(), piece.end());
-        first = first && piece.empty();
+        const std::vector<Token> piece = pieces.next(step, begins);
+        for (const Token token : piece) {
+            if (reading.kind == Reading::Kind::ratio) {
+                log_ratio += static_cast<double>(log_probability(verifier.row_after(path), token));
+                log_ratio -= static_cast<double>(log_probability(reference.row_after(path), token));
+            }
+            path.push_back(token);
+        }
         return !piece.empty();
     };
     std::vector<Token> path = alone.read_before(verifier, prompt, sees_context, append);
+    log_ratio = 0;
     std::vector<double> scores;
     for (const NaiveStep & step : alone.steps) {
         if (!append(path, step, &step == &alone.steps.front())) {
             scores.push_back(1);  // nothing to doubt
+            continue;
+        }
+        if (reading.kind == Reading::Kind::ratio) {
+            scores.push_back(1 / (1 + std::exp(-reading.beta * log_ratio)));
             continue;
         }
         std::vector<Token> read = path;
@@ -118,15 +168,14 @@ inline std::vector<double> naive_scores(const NaiveBranch & alone, NaiveModel & 
     return scores;
 }
 // Whether the last token of all needs not be decoded.
-inline bool reads_no_end(const Reading & reading) {
-    return reading.kind == Reading::Kind::likelihood || reading.before_last;
-}
+inline bool reads_no_end(const Reading & reading) { return !reading.reads_last_row() || reading.before_last; }
 // Tokens that the verifier decodes for a solution's steps.
 inline int64_t naive_cost(const NaiveBranch & alone, const Model & model, const Reading & reading) {
     const size_t probe = model.tokenize(template_text(reading.probe), false).size();
+    NaivePieces pieces(model, reading);
     size_t tokens = 0;
     for (const NaiveStep & step : alone.steps) {
-        tokens += naive_piece(model, reading, step.text, &step == &alone.steps.front()).size() + probe;
+        tokens += pieces.next(step, &step == &alone.steps.front()).size() + probe;
     }
     return static_cast<int64_t>(tokens) - (reads_no_end(reading) && !alone.steps.empty());
 }

@@ -1,4 +1,4 @@
-// Checks the verifier's two readings against the naive recomputation of each path alone, in whatever order steps are
+// Checks the verifier's readings against the naive recomputation of each path alone, in whatever order steps are
 // scored, and that each token costs the verifier one decode.
 #include <random>
 
@@ -36,6 +36,10 @@ TEST(scores_equal_those_of_each_path_alone_and_cost_each_token_once) {
         CHECK(ledger.verifier_kv_cells_peak <= 5 + tokens && ledger.verifier_kv_cells_peak >= 5 + tokens - probes);
         CHECK_EQ(driver.verifier_probe->cells_used.load(), 5 + tokens - probes);
         CHECK_EQ(driver.verifier_probe->rows.load(), 5 + tokens);
+        const bool compares = reading.kind == Reading::Kind::ratio;
+        CHECK_EQ(ledger.reference_tokens, compares ? 5 + tokens : 0);
+        CHECK_EQ(driver.reference_probe->rows.load(), ledger.reference_tokens);
+        CHECK_EQ(driver.reference_probe->cells_used.load(), ledger.reference_tokens);
         for (const BranchId branch : branches) driver.wait(driver.score(branch));  // again: all known
         CHECK_EQ(driver.ledger(opened.search).verifier_tokens, tokens);
     }

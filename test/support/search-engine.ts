@@ -12,7 +12,7 @@ import type { SearchEngine } from "../../lib/server/searches.js";
 const ledger: Ledger = {
   ...{ promptTokens: 10, generatedTokens: 40, coalescedTokens: 3, verifierPromptTokens: 12, verifierTokens: 38 },
   ...{ recomputedTokens: 0, kvCellsPeak: 50, verifierKvCellsPeak: 50, treeTokensPeak: 50, speculatedTokens: 0 },
-  ...{ speculatedKept: 0, draftTokens: 0, milliseconds: 5, flops: 1e9 },
+  ...{ speculatedKept: 0, draftTokens: 0, referenceTokens: 0, milliseconds: 5, flops: 1e9 },
 };
 
 function candidate(text: string, finished = true): Answer["candidates"][number] {
@@ -66,8 +66,9 @@ export class ScriptedEngine implements SearchEngine {
   stats(): EngineStats {
     const none = { prefillMs: 0, decodeMs: 0, sampleMs: 0, planMs: 0, verifyMs: 0, draftMs: 0, idleMs: 0, decodes: 0 };
     const nothing = { decodedTokens: 0, verifierDecodes: 0, verifierTokens: 0, draftDecodes: 0, draftTokens: 0 };
+    const reference = { referenceDecodes: 0, referenceTokens: 0, referenceKvCells: 0 };
     const held = { kvCells: 0, verifierKvCells: 0, draftKvCells: 0, leases: 0, branches: 0, treeAttention: 0 };
-    return { ...none, ...nothing, ...held, searches: this.searches.length, deviceSampling: 0 };
+    return { ...none, ...nothing, ...reference, ...held, searches: this.searches.length, deviceSampling: 0 };
   }
 
   /** Resolves when so many searches are under way. */
