@@ -138,6 +138,10 @@ void StepReader::plan(uint32_t owed, const Job * alone) {
             // Computed, but nobody kept the logits: the path is computed again.
             const bool lost = forest[parent].computed == forest[parent].size();
             if (lost && !forest.park_below(parent)) continue;
+            // Likewise where another job's path has carried the state past there.
+            const NodeId node = node_of(*job).id();
+            const bool passed = forest.forks_at_ends() && forest[node].computed > 0;
+            if (passed && !forest.park_below(node)) continue;
         }
         const NodeId target = target_of(*job);
         const uint32_t upto = target_upto(*job);
