@@ -35,10 +35,12 @@ inline void fail(const char * file, int line, const std::string & what) {
     std::cout << message.str();
 }
 
-// Of a random test: fewer where a thread sanitizer makes each thirty times slower.
+// Of a random test: fewer where a sanitizer makes each slower, thirty times (threads) or five.
 constexpr int rounds(int usual) {
 #if defined(__SANITIZE_THREAD__)
     return usual / 20;
+#elif defined(__SANITIZE_ADDRESS__)
+    return usual / 4;
 #else
     return usual;
 #endif
