@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 
-import { metadataTexts } from "../engine/metadata.js";
+import { fileReader } from "../engine/file-reader.js";
 import type { Adapter, EngineOptions } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
 import { promptOfTurns, type ChatRecipe } from "./chat-recipe.js";
@@ -50,7 +50,10 @@ const files = new RecipeFiles("generators/", checkGeneratorRecipe, [completion])
  * @throws {ThinkTreeError} INVALID_OPTION: no such recipe, or no place for a system prompt in it; UNSUPPORTED_MODEL: a chat
  * template that fails, or has no place for a question
  */
-export async function readGenerator(file: string | GeneratorFile): Promise<EngineGenerator> {
+export async function readGenerator(
+  file: string | GeneratorFile,
+  { metadataTexts } = fileReader(),
+): Promise<EngineGenerator> {
   const { path, gpuLayers, adapters, recipe, system, steps } =
     typeof file === "string" ? ({ path: file } as GeneratorFile) : file;
   const model = { path, ...(gpuLayers !== undefined && { gpuLayers }), ...(adapters && { adapters }) };

@@ -4,6 +4,7 @@
  * Owns: which options there are for models; what becomes of them before the engine sees them.
  * Must not know: recipes' insides, how files come over a network.
  */
+import { fileReader } from "../engine/file-reader.js";
 import type { Adapter, EngineOptions } from "../engine/options.js";
 import { hubModel, type HubOptions } from "../models/hub.js";
 import { isHubName } from "../models/hub-name.js";
@@ -69,8 +70,9 @@ export async function withFiles(options: ModelOptions): Promise<ModelOptions> {
  */
 export async function engineOptionsOf(options: ModelOptions): Promise<EngineOptions> {
   const { generator, verifier, ...others } = await withFiles(options);
-  const asks = generator === undefined || isFake(generator) ? generator : await readGenerator(generator);
-  const scores = verifier == null || isFake(verifier) ? verifier : await readVerifier(verifier);
+  const reader = fileReader(options.isolation && "process");
+  const asks = generator === undefined || isFake(generator) ? generator : await readGenerator(generator, reader);
+  const scores = verifier == null || isFake(verifier) ? verifier : await readVerifier(verifier, reader);
   return {
     ...others,
     ...(asks !== undefined && { generator: asks }),

@@ -33,7 +33,6 @@ export class QuestionSearch implements AsyncDisposable {
   generations = 0;
   readonly rounds: Decision["rounds"][number][] = [];
   private readonly found: Solution[] = [];
-  private readonly begun = performance.now();
   private ranking: Strategy | undefined;
   private hidden: Promise<Float32Array> | undefined;
   private closed: Promise<Ledger> | undefined;
@@ -66,13 +65,15 @@ export class QuestionSearch implements AsyncDisposable {
       sampler: { temperature, topK, topP, minP },
       signal,
     };
-    return new QuestionSearch(engine, await engine.openTree(tree, account), options);
+    const begun = performance.now(); // the engine's own clock for the deadline starts before it has answered
+    return new QuestionSearch(engine, await engine.openTree(tree, account), options, begun);
   }
 
   private constructor(
     private readonly engine: EngineCore,
     private readonly tree: Tree,
     private readonly options: CheckedOptions,
+    private readonly begun: number,
   ) {
     const { stop } = options;
     if (stop === undefined) return;
@@ -110,7 +111,8 @@ export class QuestionSearch implements AsyncDisposable {
   async run(strategy: Strategy): Promise<void> {
     this.generations += strategy.generations;
     this.rounds.push({ strategy: strategy.name, generations: strategy.generations });
-    const solutions = await strategy.explore(this.tree, this.context());
+    const { watch } = this.options;
+    const solutions = await (watch ? watch(strategy) : strategy).explore(this.tree, this.context());
     this.found.push(...solutions);
     if (sampling.has(strategy.name)) this.independent.push(...solutions);
     else this.winners.push(...winnersOf(solutions));

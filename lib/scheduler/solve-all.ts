@@ -19,7 +19,7 @@ import { evenly, greedily, type Contender, type Share } from "./shares.js";
 import { checkOptions, type Answer, type SolveOptions } from "./solve-options.js";
 
 /** As for `solve`, but for a strategy: here the policy decides. The seed of question i is seed + i. */
-export interface SolveAllOptions extends Omit<SolveOptions, "budget" | "strategy" | "onProgress"> {
+export interface SolveAllOptions extends Omit<SolveOptions, "budget" | "strategy" | "onProgress" | "watch"> {
   /**
    * Hard caps on the sums over all questions: any of them, at least one, and no less than a generation or a token a
    * question. One endless solution takes from all others: see `maxLength`.

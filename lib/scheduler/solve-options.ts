@@ -49,6 +49,11 @@ export interface SolveOptions {
   /** Ends the search now, with the best answer so far. */
   readonly stop?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /**
+   * Given each strategy before it runs, and what it returns explores in its place: to look on while the tree grows. Several
+   * may run on one tree, one after the other. Ranking stays the strategy's own.
+   */
+  readonly watch?: ((strategy: Strategy) => Strategy) | undefined;
 }
 
 export interface Progress extends RoundReport {
@@ -111,8 +116,8 @@ export type CheckedOptions = ReturnType<typeof checkOptions>;
 export function checkOptions(options: SolveOptions, policy: Pick<Policy, "temperature">) {
   const { temperature = policy.temperature } = options;
   const { budget, seed = randomSeed(), ...checked } = parseOptions(schema, { ...options, temperature });
-  const { strategy, signal, stop, onProgress } = options;
-  return { ...checked, budget: budgetFields.parse(budget) as Budget, seed, strategy, signal, stop, onProgress };
+  const { strategy, signal, stop, onProgress, watch } = options;
+  return { ...checked, budget: budgetFields.parse(budget) as Budget, seed, strategy, signal, stop, onProgress, watch };
 }
 
 function randomSeed(): number {

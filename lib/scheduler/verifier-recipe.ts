@@ -7,7 +7,7 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 
-import { metadataTexts } from "../engine/metadata.js";
+import { fileReader } from "../engine/file-reader.js";
 import type { Adapter, EngineOptions } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
 import {
@@ -24,6 +24,11 @@ import { judgeOf, type Render } from "./judge-recipe.js";
 import { RecipeFiles } from "./recipe-files.js";
 
 export interface VerifierFile {
+  /**
+   * A model; or a reward head alone, which then reads the generator's own states and costs no model's memory and no tokens
+   * beyond the last of a step that no branch goes on from. Its recipe is a head's without words around the steps; default: the
+   * sigmoid of its first output, by "min".
+   */
   readonly path: string;
   /** Layers on the GPU, if the build has one; -1: all. Default -1. */
   readonly gpuLayers?: number | undefined;
@@ -53,7 +58,15 @@ export interface ReferenceFile {
 
 type Metadata = ReadonlyMap<string, string>;
 type EngineVerifier = Extract<EngineOptions["verifier"], { path: string }>;
+type OwnHead = Extract<EngineOptions["verifier"], { onGenerator: true }>;
 type Reading = Exclude<NonNullable<EngineVerifier["reading"]>, { kind: "judge" }>;
+
+/** Of the sidecars that hold heads. */
+const headArchitecture = "thinktree-head";
+
+const firstOutput: CheckedRecipe = {
+  ...{ name: "states", next: "{step}", words: "own", read: { head: "sigmoid", classes: [0] }, aggregation: "min" },
+};
 
 const files = new RecipeFiles("", checkRecipe, [likelihood]);
 
@@ -62,16 +75,23 @@ const files = new RecipeFiles("", checkRecipe, [likelihood]);
  * @throws {ThinkTreeError} INVALID_OPTION: no such recipe, no head or reference for it, or votes for one that is no judge's;
  * UNSUPPORTED_MODEL: a chat template that fails
  */
-export async function readVerifier(file: string | VerifierFile): Promise<EngineVerifier> {
+export async function readVerifier(
+  file: string | VerifierFile,
+  { metadataTexts } = fileReader(),
+): Promise<EngineVerifier | OwnHead> {
   const { path, gpuLayers, adapters, recipe, head, reference, votes } =
     typeof file === "string" ? ({ path: file } as VerifierFile) : file;
   const model = { path, ...(gpuLayers !== undefined && { gpuLayers }), ...(adapters && { adapters }) };
   const metadata = await metadataTexts(path);
+  const isHead = metadata.get("general.architecture") === headArchitecture;
   const chosen = await (recipe === undefined
-    ? recognised(path, metadata)
+    ? isHead
+      ? firstOutput
+      : recognised(path, metadata)
     : typeof recipe === "string"
       ? named(recipe)
       : checkRecipe(recipe, "verifier.recipe"));
+  if (isHead) return ownHead(path, chosen, { gpuLayers, adapters, head, reference, votes });
   assertReference(chosen, reference);
   const { read } = chosen;
   if (typeof read === "object" && "analysis" in read) {
@@ -103,6 +123,31 @@ export async function readVerifier(file: string | VerifierFile): Promise<EngineV
   };
 }
 
+/** @throws {ThinkTreeError} INVALID_OPTION: what only a model of its own could have or do */
+function ownHead(path: string, recipe: CheckedRecipe, others: Omit<VerifierFile, "path" | "recipe">): OwnHead {
+  const refused = Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : name));
+  const { name, read, next, words, aggregation } = recipe;
+  const known = ["name", "source", "matches", "read", "next", "words", "aggregation"];
+  refused.push(...Object.keys(recipe).flatMap((field) => (known.includes(field) ? [] : `the recipe's ${field}`)));
+  if (next !== "{step}") refused.push("words around the steps");
+  if (typeof read === "string" || !("head" in read)) refused.push(`a recipe that reads no head, as ${name}`);
+  else if (words !== "own") refused.push("words other than its own");
+  else if (refused.length === 0) {
+    const frame = frameOf(next)!;
+    const { head: activation, classes } = read;
+    return {
+      onGenerator: true,
+      reading: { kind: "head", words, first: frame, next: frame, head: path, activation, classes },
+      recipe: { "verifier.recipe": name, "verifier.aggregation": aggregation },
+    };
+  }
+  const why = `${path} is a reward head alone, which reads the generator's own states and cannot have`;
+  throw new ThinkTreeError(
+    "INVALID_OPTION",
+    `${why} ${refused.join(", ")}: leave that out, or name the model beside the head`,
+  );
+}
+
 export interface RecognisedRecipe {
   readonly recipe: CheckedRecipe;
   /** The sidecar that it would need and has not. */
@@ -112,7 +157,7 @@ export interface RecognisedRecipe {
 
 /** How a file would be read as a verifier unless a recipe is named. */
 export async function recognisedRecipe(path: string): Promise<RecognisedRecipe> {
-  const recipe = await recognised(path, await metadataTexts(path));
+  const recipe = await recognised(path, await fileReader().metadataTexts(path));
   const sidecar = sidecarOf(path);
   const missing = typeof recipe.read === "object" && "head" in recipe.read && !existsSync(sidecar);
   return { recipe, missingHead: missing ? sidecar : null, needsReference: comparesModels(recipe.read) };

@@ -54,6 +54,7 @@ struct OpenSearch {
     // False: the verifier scores a conditioned branch's steps as if they followed its prompt. True: as if they followed
     // what the generator has read.
     bool verifier_sees_context = false;
+    bool again = false;  // its prompts have been decoded before, by an engine that is no more: they count as recomputed
     StopRules rules;
 };
 
@@ -70,13 +71,34 @@ struct Condition {
     BranchId parent;
     BranchId branch;
     Text text;
+    bool again = false;  // as in OpenSearch
 };
 
 // The next step of the branch's solution, which is given and not written by the generator.
 struct Write {
     BranchId branch;
     std::string text;
-    bool last = false;  // the solution ends with it
+    bool last = false;    // the solution ends with it
+    bool again = false;   // as in OpenSearch
+    bool scored = false;  // likewise, by the verifier
+};
+
+// One that a generator wrote, with all that is needed to put it there again.
+struct WrittenStep {
+    std::string text;
+    std::vector<Token> tokens;  // its end token excepted
+    bool cut = false;           // a stop string ended it: its tokens say more than its text
+    bool last = false;          // the solution ended with it, as was known then
+    bool scored = false;        // of a Restore: the verifier has decoded it before
+};
+
+// What an Extend wrote in an engine of the same models that is no more. Everything is as if the branch had written it
+// here, but that its tokens count as recomputed when they are decoded; scores are computed again where they are asked
+// for.
+struct Restore {
+    BranchId branch;
+    std::vector<WrittenStep> steps;
+    bool finished = false;
 };
 
 struct Extend {
@@ -131,8 +153,8 @@ struct CloseSearch {
     SearchId search;
 };
 
-using Command = std::variant<OpenSearch, Fork, Condition, Write, Extend, Score, ReadPair, Release, HiddenState, Stop,
-                             ReadLedger, CloseSearch>;
+using Command = std::variant<OpenSearch, Fork, Condition, Write, Restore, Extend, Score, ReadPair, Release, HiddenState,
+                             Stop, ReadLedger, CloseSearch>;
 
 enum class FinishReason { step, end, length, budget, deadline };
 
@@ -151,6 +173,7 @@ struct StepResult {
     std::string text;
     uint32_t tokens;         // generated for it
     double log_probability;  // their sum, by the generator
+    WrittenStep again = {};  // for a Restore, but for the text
 };
 
 // What one search has cost. Tokens, cells, milliseconds, floating-point operations.
@@ -182,7 +205,8 @@ struct Completion {
     std::vector<StepResult> steps;             // of an Extend: those it wrote
     std::vector<double> scores;    // of a Score: every step's of the solution; of a ReadPair: one. NaN: none
     std::vector<float> hidden;     // of a HiddenState
-    std::optional<Ledger> ledger;  // of ReadLedger and CloseSearch
+    std::optional<Ledger> ledger;  // of ReadLedger and CloseSearch; for a successor, of others too
+    SearchId search = 0;           // of an Extend, a Score or a ReadPair that has not failed
 };
 
 // Where the scheduler's time has gone since the engine was loaded; milliseconds and counts.
@@ -211,6 +235,9 @@ struct EngineStats {
     int64_t branches = 0;
     int64_t tree_attention = 0;   // models, of all but the draft's, whose rows are computed against their paths alone
     int64_t device_sampling = 0;  // models, of the same, whose logits were last read on the GPU that computed them
+    // Signs of life of the scheduler thread: turns, and how often a decode has asked whether it should go on. While
+    // there is work it grows, or the thread hangs.
+    int64_t progress = 0;
 };
 
 }  // namespace thinktree

@@ -4,7 +4,6 @@
 #include <iterator>
 #include <utility>
 
-#include "scheduler/continuation.h"
 #include "scheduler/step_text.h"
 
 namespace thinktree {
@@ -19,71 +18,8 @@ Generator::Generator(std::unique_ptr<Lane> lane, std::unique_ptr<Drafter> drafte
     }
 }
 
-std::shared_ptr<Step> Generator::open(Search & search, const Text & prompt) {
-    std::vector<Token> tokens = lane_->model->tokenize(prompt, true);
-    const auto blank = [](const TextPart & part) { return first_word(part.text) == std::string::npos; };
-    if (tokens.empty() || std::all_of(prompt.begin(), prompt.end(), blank)) {
-        throw Error(ErrorCode::empty_prompt, "the prompt is empty");
-    }
-    const int32_t positions = lane_->context->limits().positions;
-    if (static_cast<int64_t>(tokens.size()) >= positions) {
-        throw Error(ErrorCode::context_exceeded, "the prompt has " + std::to_string(tokens.size()) +
-                                                     " tokens, the context holds " + std::to_string(positions) +
-                                                     ": shorten it or use a model with a longer context");
-    }
-    auto step = std::make_shared<Step>();
-    step->search = &search;
-    step->given = true;
-    TokenForest & forest = lane_->forest;
-    const Token last = tokens.back();
-    tokens.pop_back();
-    if (tokens.empty()) {
-        step->node = NodeRef(forest, forest.add_root({last}, search.generator_usage));
-    } else {  // its last token is a node of its own, so that it can be decoded again without the rest: HiddenStates
-        const NodeRef before(forest, forest.add_root(std::move(tokens), search.generator_usage));
-        step->node = NodeRef(forest, forest.add_child(before.id(), {last}, true));
-    }
-    step->solution_start = step->node->end();
-    return step;
-}
-
-std::shared_ptr<Step> Generator::condition(const Branch & branch, const Text & text) {
-    const std::shared_ptr<Step> & from = branch.step;
-    // Where a stop string ended the attempt, its tokens are no part of what is read on.
-    Step & above = from->cut ? *from->parent->place : *from->place;
-    Text words = from->cut ? plain_text(from->text) : Text();
-    words.insert(words.end(), text.begin(), text.end());
-    std::vector<Token> tokens = lane_->model->tokenize(words, false);
-    auto step = std::make_shared<Step>();
-    step->parent = from;
-    step->search = branch.search;
-    step->given = true;
-    for (const TextPart & part : text) step->text += part.text;
-    if (tokens.empty()) {
-        step->place = &above;
-    } else {
-        step->node = NodeRef(lane_->forest, lane_->forest.add_child(above.node.id(), std::move(tokens), true));
-    }
-    step->solution_start = step->place->node->end();
-    return step;
-}
-
-void Generator::write(Branch & branch, const std::string & text, bool last) {
-    const std::shared_ptr<Step> & above = branch.step;
-    const NodeId before = above->place->node.id();
-    TokenForest & forest = lane_->forest;
-    std::vector<Token> tokens =
-        tokens_after(*lane_->model, letters_before(forest, before, *lane_->model), plain_text(text), 0).tokens;
-    auto step = std::make_shared<Step>();
-    step->parent = above;
-    step->search = branch.search;
-    step->text = text;
-    step->last = branch.finished = last;
-    step->node = NodeRef(forest, forest.add_child(before, std::move(tokens), true));
-    step->solution_start = above->solution_start;
-    above->expect_readings();
-    ahead_.drop(branch);
-    stand(branch, std::move(step));
+void Generator::score_states(std::shared_ptr<const RewardHead> head) {
+    states_ = std::make_unique<StateScores>(*lane_, std::move(head));
 }
 
 void Generator::arrive(Step & step) {
@@ -175,7 +111,7 @@ void Generator::fail(ErrorCode error, const std::string & message, const std::fu
 }
 
 void Generator::turn(EngineStats & stats) {
-    if (jobs_.empty()) return;
+    if (!has_work()) return;
     ended_.clear();
     const auto begun = Clock::now();
     plan();
@@ -184,6 +120,7 @@ void Generator::turn(EngineStats & stats) {
     const auto planned = Clock::now();
     ask();
     ahead_.ask();
+    if (states_) states_->ask();
 
     const size_t rows = lane_->batch().rows.size();
     if (rows > 0) {
@@ -205,6 +142,7 @@ void Generator::turn(EngineStats & stats) {
         }
         if (status == DecodeStatus::ok) stats.decoded_tokens += static_cast<int64_t>(rows);
         if (status != DecodeStatus::ok && status != DecodeStatus::aborted) ahead_.drop_planned();
+        if (states_) states_->take(status);
     }
     const auto decoded = Clock::now();
     take_draws();
@@ -224,6 +162,11 @@ void Generator::plan() {
         if (job->suspect && (alone == nullptr || job->age < alone->age)) alone = job.get();
     }
     lane_->oldest_first(jobs_);
+    if (alone == nullptr && states_ && (states_->suspects() || jobs_.empty())) {
+        for (const auto & job : jobs_) job->planned = false;
+        lane_->begin(states_->steps(), states_->owed());
+        return states_->plan();
+    }
     plan(lane_->owed((alone != nullptr ? *alone : *jobs_.front()).end()), alone);
     // A long path that found no room leaves the turn to the others.
     if (lane_->batch().rows.empty() && lane_->batch_is_long()) plan(0, alone);
@@ -232,11 +175,13 @@ void Generator::plan() {
 
 void Generator::plan(uint32_t owed, const Job * alone) {
     TokenForest & forest = lane_->forest;
-    lane_->begin(jobs_.size(), owed);
+    lane_->begin(jobs_.size() + (states_ ? states_->steps() : 0), owed);
     // Who needs no row to draw from goes on first, to be in time for the batch of all others.
     const bool some_ready = std::any_of(jobs_.begin(), jobs_.end(), [&](const auto & job) {
         return !job->done && (job->known || !forest[job->end()].kept_row.empty());
     });
+    // So that steps do not wait for those that begin meanwhile.
+    if (states_ && alone == nullptr && !some_ready) states_->plan();
     for (const auto & job : jobs_) {
         job->planned = false;
         if (job->done || job->known || (alone != nullptr && job.get() != alone)) continue;
@@ -410,6 +355,7 @@ void Generator::end_before(Job & job, std::vector<Writer> writers, bool all) {
 void Generator::end_step(Job & job, bool last) {
     const std::shared_ptr<Step> above = job.step();
     auto step = std::make_shared<Step>();
+    if (job.reward) StateScores::read(*step, *job.reward);
     step->parent = above;
     step->search = above->search;
     step->node = std::move(job.growing);
@@ -423,7 +369,8 @@ void Generator::end_step(Job & job, bool last) {
     for (Writer & writer : job.writers) {
         stop_writing(*above->place);
         stand(*writer.branch, step);
-        writer.written.push_back({job.text, job.tokens, job.log_probability});
+        writer.written.push_back(
+            {job.text, job.tokens, job.log_probability, {{}, step->tokens(), step->cut, last, false}});
         score = score || writer.score;
     }
     job.text.clear();
@@ -450,6 +397,7 @@ void Generator::complete(Writer & writer, FinishReason reason) {
     lane_->forest.settle(writer.branch->step->place->node.id());
     Completion completion{};
     completion.request = writer.request;
+    completion.search = writer.branch->search->id;
     completion.reason = reason;
     completion.steps = std::move(writer.written);
     if (writer.pair) completion.scores = {writer.value};

@@ -11,6 +11,7 @@
 
 #include "scheduler/ahead.h"
 #include "scheduler/drafter.h"
+#include "scheduler/state_scores.h"
 
 namespace thinktree {
 
@@ -27,11 +28,13 @@ public:
     Generator(std::unique_ptr<Lane> lane, std::unique_ptr<Drafter> drafter, Events events);
 
     // The empty solution of a new search. Throws Error (empty_prompt, context_exceeded).
-    std::shared_ptr<Step> open(Search & search, const Text & prompt);
+    std::shared_ptr<Step> open(Search & search, const Text & prompt, bool again);
     // A context of `text` after what the branch has read and written.
-    std::shared_ptr<Step> condition(const Branch & branch, const Text & text);
+    std::shared_ptr<Step> condition(const Branch & branch, const Text & text, bool again);
     // The branch, which is not being extended, goes on to a step of this text; `last`: and its solution ends there.
-    void write(Branch & branch, const std::string & text, bool last);
+    void write(Branch & branch, const std::string & text, bool last, bool again);
+    // As above, to a step that was written before: by these tokens of the model's.
+    void restore(Branch & branch, WrittenStep written);
     void extend(Branch & branch, const Extend & command);
     // What comes after all that the branch has. Throws Error (context_exceeded).
     void read(Branch & branch, RequestId request, PairProbability pair);
@@ -48,7 +51,12 @@ public:
     // Fails every extend that `which` accepts.
     void fail(ErrorCode error, const std::string & message, const std::function<bool(const Branch &)> & which);
 
-    bool has_work() const { return !jobs_.empty(); }
+    // Its own states are scored by this head from now on. Throws Error (invalid_option).
+    void score_states(std::shared_ptr<const RewardHead> head);
+    // Null if there is no such head.
+    StateScores * states() { return states_.get(); }
+
+    bool has_work() const { return !jobs_.empty() || (states_ && states_->has_work()); }
     // One batch: plan, draft, ask, decode, take what was drawn, end steps.
     void turn(EngineStats & stats);
 
@@ -56,6 +64,8 @@ public:
     const Drafter * drafter() const { return drafter_.get(); }
 
 private:
+    std::shared_ptr<Step> add_step(const std::shared_ptr<Step> & above, std::vector<Token> tokens, bool given,
+                                   bool again);
     static void arrive(Step & step);
     static void leave(Step & step);
     static void stop_writing(Step & step);
@@ -65,9 +75,11 @@ private:
     uint32_t draftable(const Job & job) const;
     void drop_draft(Job & job);
     void ask();
+    void ask(Job & job, int32_t row, Pos position);
     void take_draws();
     void take_draws(Job & job);
     std::span<const Answer> drawn(Job & job, std::span<const float> kept_row);
+    static void take_reward(Job & job, float value);
     Job * apply(Job & job, std::span<const Answer> drawn);
     void take_read(Job & job, float value);
     bool ends_here(Job & job, const Answer & drawn);
@@ -83,6 +95,7 @@ private:
 
     std::unique_ptr<Lane> lane_;
     std::unique_ptr<Drafter> drafter_;
+    std::unique_ptr<StateScores> states_;  // null: its states are nobody's scores
     Events events_;
     KeptRows kept_rows_;
     std::vector<Answer> known_;

@@ -58,16 +58,21 @@ void Generator::draft(EngineStats & stats) {
 
 // Each writer draws from the row after what it has written, and from those of its draft: here from this batch's.
 void Generator::ask() {
-    std::vector<Ask> & asks = lane_->asks();
     for (const auto & job : jobs_) {
         const Node & end = lane_->forest[job->end()];
-        job->first_ask = asks.size();
+        job->first_ask = lane_->asks().size();
         if (job->done || job->known || !end.kept_row.empty() || end.row < 0) continue;
-        job->ask(asks, end.row, end.end());
+        ask(*job, end.row, end.end());
         if (!job->draft) continue;
         const auto tokens = static_cast<int32_t>(job->draft->size());
-        for (int32_t i = 1; i <= tokens; ++i) job->ask(asks, job->draft->row - tokens + i, job->draft->start + i);
+        for (int32_t i = 1; i <= tokens; ++i) ask(*job, job->draft->row - tokens + i, job->draft->start + i);
     }
+}
+
+// Where a head reads states, also what it says of the text up to this row.
+void Generator::ask(Job & job, int32_t row, Pos position) {
+    job.ask(lane_->asks(), row, position);
+    if (states_) lane_->asks().push_back(states_->ask_of(row));
 }
 
 void Generator::take_draws() {
@@ -108,13 +113,15 @@ std::span<const Answer> Generator::drawn(Job & job, std::span<const float> kept_
 void Generator::take_draws(Job & job) {
     const size_t writers = job.writers.size();
     const size_t rows = 1 + (job.draft ? job.draft->size() : 0);
-    const std::span<const Answer> answers = lane_->answers().subspan(job.first_ask, rows * writers);
+    const size_t asks = writers + (states_ ? 1 : 0);
+    const std::span<const Answer> answers = lane_->answers().subspan(job.first_ask, rows * asks);
     for (size_t i = 0; i < writers; ++i) job.writers[i].asked = i;
     std::vector<Answer> drawn;
     Job * at = &job;
     for (size_t row = 0; at != nullptr && !at->writers.empty(); ++row) {
         drawn.clear();
-        for (const Writer & writer : at->writers) drawn.push_back(answers[row * writers + writer.asked]);
+        for (const Writer & writer : at->writers) drawn.push_back(answers[row * asks + writer.asked]);
+        if (states_) take_reward(*at, answers[row * asks + writers].value);
         Job * const next = apply(*at, drawn);
         if (next != at) drop_draft(*at);
         at = next;
@@ -122,6 +129,15 @@ void Generator::take_draws(Job & job) {
         if (!at->growing && !at->writers.front().branch->finished) stood_at_.push_back(at->step());
         std::erase_if(at->writers, [](const Writer & writer) { return writer.done; });
         if (at->writers.empty()) drop_draft(*at);
+    }
+}
+
+// Of the text up to here: its step's, if that has just begun.
+void Generator::take_reward(Job & job, float value) {
+    if (job.growing) {
+        job.reward = value;
+    } else {
+        StateScores::read(*job.step(), value);
     }
 }
 

@@ -21,6 +21,7 @@ void Job::append(TokenForest & forest, Token token, const std::string & piece, b
         growing->speculative = speculative;
     }
     text += piece;
+    reward.reset();
 }
 
 std::unique_ptr<Job> Job::part(std::vector<Writer> some) const {
@@ -32,6 +33,7 @@ std::unique_ptr<Job> Job::part(std::vector<Writer> some) const {
     other->scan = scan;
     other->tokens = tokens;
     other->log_probability = log_probability;
+    other->reward = reward;
     other->planned = planned;
     other->suspect = suspect;
     return other;

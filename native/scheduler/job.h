@@ -51,6 +51,7 @@ struct Job {
     bool cut = false;       // a stop string ended it: the text is shorter than the tokens
     uint32_t tokens = 0;
     double log_probability = 0;
+    std::optional<float> reward = {};  // of the text up to here, where a head reads it
     std::optional<Answer> known = {};  // what all of them draw next, if that is known before they are asked
     size_t first_ask = 0;              // of its writers' draws from rows of the batch, row by row
     bool planned = false;

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_set>
 #include <utility>
 
 #include "base/counter_rng.h"
 
 namespace thinktree {
 
-// A deadline in 30 years or more is none: a Clock could not hold it.
-constexpr double longest_deadline_ms = 1e12;
-
-Scheduler::Scheduler(Load load, Events events) : events_(std::move(events)) {
+Scheduler::Scheduler(Load load, Events events, bool restorable) : events_(std::move(events)), restorable_(restorable) {
     thread_ = std::thread([this, load = std::move(load)] { run(load); });
 }
 
@@ -39,10 +37,13 @@ void Scheduler::submit(std::vector<Command> commands) {
 
 EngineStats Scheduler::stats() const {
     const std::lock_guard lock(mutex_);
-    return published_stats_;
+    EngineStats stats = published_stats_;
+    stats.progress = progress_.load(std::memory_order_relaxed);
+    return stats;
 }
 
 bool Scheduler::should_abort() const {
+    progress_.fetch_add(1, std::memory_order_relaxed);
     return closing_ || interrupt_ || Clock::now().time_since_epoch().count() >= last_deadline_;
 }
 
@@ -54,10 +55,13 @@ void Scheduler::run(const Load & load) {
         generator_ = std::make_unique<Generator>(
             std::move(lanes.generator), std::move(drafter),
             Generator::Events{[this](Completion completion) { completions_.push_back(std::move(completion)); },
-                              [this](const std::shared_ptr<Step> & step) { verifier_->score(step); },
+                              [this](const std::shared_ptr<Step> & step) { score(step); },
                               [this](const std::string & text, uint32_t tokens) {
-                                  return verifier_ ? verifier_->tokens_to_score(text, tokens) : 0;
+                                  return verifier_              ? verifier_->tokens_to_score(text, tokens)
+                                         : generator_->states() ? 1  // the step's last
+                                                                : 0;
                               }});
+        if (lanes.head) generator_->score_states(std::move(lanes.head));
         hidden_states_ = std::make_unique<HiddenStates>(
             generator_->lane(), [this](Completion completion) { completions_.push_back(std::move(completion)); });
         if (lanes.judge) {
@@ -131,6 +135,7 @@ void Scheduler::refuse_all(const Error & error) {
 
 // Takes in what has been submitted, waiting if there is nothing to do. False when the engine is closing.
 bool Scheduler::drain() {
+    progress_.fetch_add(1, std::memory_order_relaxed);
     std::vector<Command> commands;
     {
         std::unique_lock lock(mutex_);
@@ -188,7 +193,20 @@ void Scheduler::report() {
         if (reference) count(*reference->context);
         published_stats_ = running_stats_;
     }
+    if (restorable_) tell_ledgers();
     if (!completions_.empty()) events_.completed(std::exchange(completions_, {}));
+}
+
+// With the last completion of each search, its judge's included.
+void Scheduler::tell_ledgers() {
+    std::unordered_set<SearchId> told;
+    for (size_t i = completions_.size(); i-- > 0;) {
+        Completion & completion = completions_[i];
+        const auto found = searches_.find(completion.search);
+        if (found == searches_.end()) continue;
+        const Search & search = found->second->judged ? *found->second->judged : *found->second;
+        if (told.insert(search.id).second) completion.ledger = ledger(search);
+    }
 }
 
 void Scheduler::fail(RequestId request, ErrorCode error, const std::string & message) {
@@ -207,203 +225,7 @@ void Scheduler::refuse(const Command & command, ErrorCode error, const std::stri
         command);
 }
 
-// ---- commands ----
-
-void Scheduler::apply(OpenSearch & command) {
-    if (searches_.contains(command.search) || branches_.contains(command.root)) {
-        return fail(command.request, ErrorCode::invalid_option, "the id is in use");
-    }
-    const auto judged = searches_.find(command.judges);
-    if (command.judges != 0 && judged == searches_.end()) {
-        return fail(command.request, ErrorCode::cancelled, "the search to judge was closed");
-    }
-    if (command.judges != 0 && (!judge_ || judged->second->judge || judged->second->judged)) {
-        return fail(command.request, ErrorCode::invalid_option, "the search cannot be judged");
-    }
-    auto search = std::make_unique<Search>();
-    search->id = command.search;
-    search->rules = std::move(command.rules);
-    if (command.judges != 0) search->judged = judged->second.get();
-    search->account = search->judged ? search->judged->account : account_of(command);
-    search->max_length = command.max_length;
-    search->verifier_sees_context = command.verifier_sees_context;
-    search->opened = Clock::now();
-    if (command.deadline_ms >= 0 && command.deadline_ms < longest_deadline_ms) {
-        search->deadline = search->opened + std::chrono::duration_cast<Clock::duration>(
-                                                std::chrono::duration<double, std::milli>(command.deadline_ms));
-    }
-    auto branch = std::make_unique<Branch>();
-    branch->id = command.root;
-    branch->search = search.get();
-    branch->key = fork_key(command.seed, 0);
-    try {
-        Generator & writer = writer_of(*search);
-        std::shared_ptr<Step> root = writer.open(*search, command.prompt);
-        if (verifier_) verifier_->open(*root, command.verifier_prompt);
-        search->root = root;
-        writer.stand(*branch, std::move(root));
-    } catch (const Error & error) {
-        return fail(command.request, error.code, error.what());
-    } catch (const std::exception & error) {  // the tokenizer's
-        return fail(command.request, ErrorCode::internal, error.what());
-    }
-    if (command.account != 0) accounts_[command.account] = search->account;
-    branches_[command.root] = std::move(branch);
-    if (search->judged) search->judged->judge = search.get();
-    open_searches_ += search->judged == nullptr;
-    searches_[command.search] = std::move(search);
-    completions_.push_back(Completion{command.request, ErrorCode::none, {}, {}, {}, {}, {}, {}});
-}
-
-void Scheduler::apply(const Fork & command) {
-    const auto parent = branches_.find(command.parent);
-    if (parent == branches_.end()) return;  // its search was closed; the new branches' first use will say so
-    Branch & from = *parent->second;
-    for (uint32_t i = 0; i < command.count; ++i) {
-        Branch & child = add_branch(command.first + i, from, from.step);
-        child.finished = from.finished;
-        writer_of(*from.search).fork(from, child);
-    }
-}
-
-void Scheduler::apply(const Condition & command) {
-    const auto parent = branches_.find(command.parent);
-    if (parent == branches_.end()) return;  // likewise
-    Branch & from = *parent->second;
-    std::shared_ptr<Step> context;
-    try {
-        context = writer_of(*from.search).condition(from, command.text);
-    } catch (const std::exception &) {  // the tokenizer's; the new branch's first use will say that there is none
-        return;
-    }
-    if (verifier_) verifier_->condition(*context);
-    const std::string words = context->text;
-    Branch & branch = add_branch(command.branch, from, std::move(context));
-    if (!from.search->judged) return;
-    // A judge is asked when steps happen to end: what it writes is to depend on what it is asked, and not on when.
-    branch.key = from.key;
-    for (const char letter : words) branch.key = fork_key(branch.key, static_cast<unsigned char>(letter));
-}
-
-void Scheduler::apply(const Write & command) {
-    const auto found = branches_.find(command.branch);
-    if (found == branches_.end()) return;  // likewise
-    writer_of(*found->second->search).write(*found->second, command.text, command.last);
-}
-
-Branch & Scheduler::add_branch(BranchId id, Branch & parent, std::shared_ptr<Step> step) {
-    auto branch = std::make_unique<Branch>();
-    branch->id = id;
-    branch->search = parent.search;
-    branch->key = fork_key(parent.key, parent.forks++);
-    writer_of(*branch->search).stand(*branch, std::move(step));
-    return *(branches_[id] = std::move(branch));
-}
-
-Branch & Scheduler::require(BranchId id) {
-    const auto found = branches_.find(id);
-    if (found == branches_.end()) throw Error(ErrorCode::unknown_branch, "the branch was released");
-    return *found->second;
-}
-
-void Scheduler::apply(const Extend & command) {
-    try {
-        Branch & branch = require(command.branch);
-        if (branch.extending) throw Error(ErrorCode::invalid_option, "the branch is being extended already");
-        if (command.steps == 0) throw Error(ErrorCode::invalid_option, "steps must be at least 1");
-        if (command.score && !verifier_) throw Error(ErrorCode::no_verifier, "the engine has no verifier");
-        writer_of(*branch.search).extend(branch, command);
-    } catch (const Error & error) {
-        fail(command.request, error.code, error.what());
-    }
-}
-
-void Scheduler::apply(const Score & command) {
-    try {
-        const Branch & branch = require(command.branch);
-        if (!verifier_) throw Error(ErrorCode::no_verifier, "the engine has no verifier");
-        if (!branch.search->out_of_time(Clock::now())) verifier_->score(branch.step);
-        score_requests_.push_back({command.request, branch.step});
-    } catch (const Error & error) {
-        fail(command.request, error.code, error.what());
-    }
-}
-
-void Scheduler::apply(const ReadPair & command) {
-    try {
-        Branch & branch = require(command.branch);
-        if (branch.extending) throw Error(ErrorCode::invalid_option, "the branch is being extended");
-        Generator & writer = writer_of(*branch.search);
-        const Model & model = *writer.lane().model;
-        writer.read(branch, command.request,
-                    {single_token(model, command.positive), single_token(model, command.negative)});
-    } catch (const Error & error) {
-        fail(command.request, error.code, error.what());
-    }
-}
-
-void Scheduler::apply(const Release & command) {
-    const auto found = branches_.find(command.branch);
-    if (found == branches_.end()) return;
-    Branch & branch = *found->second;
-    Generator & writer = writer_of(*branch.search);
-    writer.fail(ErrorCode::unknown_branch, "the branch was released while it was being extended",
-                [&](const Branch & b) { return &b == &branch; });
-    writer.stand(branch, nullptr);
-    branches_.erase(found);
-}
-
-void Scheduler::apply(const HiddenState & command) {
-    const auto found = searches_.find(command.search);
-    if (found == searches_.end()) return fail(command.request, ErrorCode::cancelled, "the search was closed");
-    if (found->second->judged) return fail(command.request, ErrorCode::invalid_option, "a judge has no hidden state");
-    std::shared_ptr<Step> root = found->second->root.lock();
-    if (!root) return fail(command.request, ErrorCode::unknown_branch, "every branch of the search was released");
-    hidden_states_->read(command.request, std::move(root));
-}
-
-void Scheduler::apply(const Stop & command) {
-    const auto found = searches_.find(command.search);
-    if (found != searches_.end()) found->second->deadline = Clock::now();
-}
-
-void Scheduler::apply(const ReadLedger & command) {
-    const auto found = searches_.find(command.search);
-    if (found == searches_.end()) return fail(command.request, ErrorCode::cancelled, "the search was closed");
-    Completion completion{};
-    completion.request = command.request;
-    completion.ledger = ledger(*found->second);
-    completions_.push_back(std::move(completion));
-}
-
-void Scheduler::apply(const CloseSearch & command) {
-    const auto found = searches_.find(command.search);
-    if (found == searches_.end()) return fail(command.request, ErrorCode::cancelled, "the search was closed");
-    Completion completion{};
-    completion.request = command.request;
-    completion.ledger = ledger(*found->second);
-    close(*found->second, ErrorCode::cancelled, "the search was closed");
-    completions_.push_back(std::move(completion));
-}
-
 // ---- the life of a search ----
-
-std::shared_ptr<Account> Scheduler::account_of(const OpenSearch & command) {
-    const auto shared = accounts_.find(command.account);
-    if (shared != accounts_.end()) return shared->second.lock();
-    auto account = std::make_shared<Account>();
-    account->token_budget = command.token_budget;
-    account->flops_budget = command.flops_budget;
-    const auto token_flops = [](const Lane & lane) { return 2.0 * static_cast<double>(lane.model->n_params()); };
-    account->generator_token_flops = token_flops(generator_->lane());
-    account->verifier_token_flops = verifier_ ? token_flops(verifier_->lane())
-                                    : judge_  ? token_flops(judge_->lane())
-                                              : 0;
-    const Lane * reference = verifier_ ? verifier_->reference() : nullptr;
-    account->reference_token_flops = reference ? token_flops(*reference) : 0;
-    account->draft_token_flops = generator_->drafter() ? token_flops(generator_->drafter()->lane()) : 0;
-    return account;
-}
 
 void Scheduler::expire() {
     const auto now = Clock::now();
@@ -415,7 +237,7 @@ void Scheduler::expire() {
         if (search->judged) continue;
         last = std::max(last, search->deadline.value_or(Clock::time_point::max()));
         if (!search->out_of_time(now)) continue;
-        if (verifier_) verifier_->drop(*search);
+        drop_scoring(*search);
         answer_scores(true, search.get());
     }
     last_deadline_ = searches_.empty() || last <= now ? no_deadline : last.time_since_epoch().count();
@@ -444,8 +266,24 @@ void Scheduler::commit(bool to_scoring) {
     }
     if (!limited) return;
     for (const auto & [id, search] : searches_) search->account->spent += search->decoded();
-    if (!to_scoring || !verifier_) return;
-    verifier_->commit([this](const Verifier::ToScore & visit) { generator_->each_to_score(visit); });
+    if (!to_scoring) return;
+    if (verifier_) verifier_->commit([this](const Verifier::ToScore & visit) { generator_->each_to_score(visit); });
+    if (StateScores * states = generator_->states()) {
+        states->commit();
+        generator_->each_to_score([](const Step & above, const std::string &, uint32_t) {
+            above.search->account->committed += Account::scoring(1);
+        });
+    }
+}
+
+void Scheduler::score(const std::shared_ptr<Step> & step) {
+    if (verifier_) return verifier_->score(step);
+    generator_->states()->score(step);
+}
+
+void Scheduler::drop_scoring(const Search & search) {
+    if (verifier_) verifier_->drop(search);
+    if (StateScores * states = generator_->states()) states->drop(search);
 }
 
 void Scheduler::answer_scores(bool even_if_unscored, const Search * of) {
@@ -453,6 +291,7 @@ void Scheduler::answer_scores(bool even_if_unscored, const Search * of) {
         if (of != nullptr && request.step->search != of) return false;
         Completion completion{};
         completion.request = request.request;
+        completion.search = request.step->search->id;
         for (const Step * step = request.step.get(); !step->given; step = step->parent.get()) {
             if (step->scoring && !even_if_unscored) return false;
             if (!step->score && step->score_error != ErrorCode::none) {
@@ -478,7 +317,7 @@ void Scheduler::close(Search & search, ErrorCode error, const std::string & mess
     Generator & writer = writer_of(search);
     writer.fail(error, message, [&](const Branch & branch) { return branch.search == &search; });
     hidden_states_->fail(error, message, search);
-    if (verifier_) verifier_->drop(search);
+    drop_scoring(search);
     std::erase_if(score_requests_, [&](const ScoreRequest & request) {
         if (request.step->search != &search) return false;
         fail(request.request, error, message);

@@ -26,8 +26,9 @@ struct Lanes {
     std::unique_ptr<Lane> verifier;   // null: nothing can be scored
     std::unique_ptr<Lane> reference;  // null: the verifier needs none
     Reading reading;
-    std::unique_ptr<Lane> judge;  // in the verifier's place, a model that is asked and writes; null: none
-    std::unique_ptr<Lane> draft;  // null: no draft model
+    std::unique_ptr<Lane> judge;             // in the verifier's place, a model that is asked and writes; null: none
+    std::shared_ptr<const RewardHead> head;  // in the verifier's place, of the generator's own states; null: none
+    std::unique_ptr<Lane> draft;             // null: no draft model
     DraftOptions drafting = {};
 };
 
@@ -43,7 +44,9 @@ public:
     // `load` is given the callback that contexts poll during a decode.
     using Load = std::function<Lanes(std::function<bool()> should_abort)>;
 
-    Scheduler(Load load, Events events);
+    // `restorable`: completions tell what a successor needs to go on where this one may end, the ledgers of their
+    // searches.
+    Scheduler(Load load, Events events, bool restorable = false);
     // Ends the running decode, fails what is open with `engine_closed`, joins the thread. Call from another thread.
     ~Scheduler();
 
@@ -66,6 +69,7 @@ private:
     void apply(const Fork & command);
     void apply(const Condition & command);
     void apply(const Write & command);
+    void apply(Restore & command);
     void apply(const Extend & command);
     void apply(const Score & command);
     void apply(const ReadPair & command);
@@ -77,7 +81,11 @@ private:
 
     Generator & writer_of(const Search & search) { return search.judged ? *judge_ : *generator_; }
     void judge_turn();
+    bool can_score() const { return verifier_ || generator_->states() != nullptr; }
+    void score(const std::shared_ptr<Step> & step);
+    void drop_scoring(const Search & search);
     bool has_work() const;
+    void tell_ledgers();
     void expire();
     void commit(bool to_scoring);
     std::shared_ptr<Account> account_of(const OpenSearch & command);
@@ -92,6 +100,7 @@ private:
     void refuse(const Command & command, ErrorCode error, const std::string & message);
 
     const Events events_;
+    const bool restorable_;
     std::unique_ptr<Generator> generator_;
     std::unique_ptr<HiddenStates> hidden_states_;  // on the generator's lane
     std::unique_ptr<Verifier> verifier_;
@@ -115,6 +124,7 @@ private:
     // Nor when every open search's deadline has passed. In ticks of Clock.
     static constexpr Clock::rep no_deadline = std::numeric_limits<Clock::rep>::max();
     std::atomic<Clock::rep> last_deadline_{no_deadline};
+    mutable std::atomic<int64_t> progress_{0};
 
     std::thread thread_;  // last: it uses all of the above
 };

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 
 #include "scheduler/account.h"
 #include "scheduler/command.h"
@@ -39,6 +40,8 @@ struct Search {
     TreeUsage draft_usage;
     bool out_of_flops = false;  // the account did not pay for what a branch owed
     std::weak_ptr<struct Step> root;
+    // By the step above: branches that wrote alike are to share their steps again. For Restore alone.
+    std::unordered_multimap<const struct Step *, std::weak_ptr<struct Step>> restored;
     bool conditioned = false;   // more solutions than those below the root may begin where the verifier's prompt ends
     Search * judged = nullptr;  // whose steps this one judges: what it writes is the verifier's
     Search * judge = nullptr;   // which judges the steps of this one
@@ -80,11 +83,13 @@ struct Read {
 struct Step {
     std::shared_ptr<Step> parent;  // null: the prompt
     Search * search = nullptr;
-    bool given = false;  // a prompt or a context: a solution begins below it
-    bool cut = false;    // its tokens say more than its text: a stop string
-    bool last = false;   // the solution ends with it, as was known when it ended
-    NodeRef node;        // where its tokens end in the generator's forest; none: a context without tokens
-    NodeRef draft_node;  // in the draft model's, once something below it is drafted; none: likewise
+    bool given = false;           // a prompt or a context: a solution begins below it
+    bool cut = false;             // its tokens say more than its text: a stop string
+    bool last = false;            // the solution ends with it, as was known when it ended
+    bool again = false;           // decoded before, by an engine that is no more
+    bool verified_again = false;  // likewise, by the verifier and its reference
+    NodeRef node;                 // where its tokens end in the generator's forest; none: a context without tokens
+    NodeRef draft_node;           // in the draft model's, once something below it is drafted; none: likewise
     Read by_verifier, by_reference;
     // After whose tokens the next step's come, in each forest: itself, unless it has no tokens of its own there.
     Step * place = this;

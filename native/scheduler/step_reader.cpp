@@ -17,12 +17,14 @@ StepReader::StepReader(std::unique_ptr<Lane> lane, const Reading & reading, Book
 void StepReader::add_root(Step & root, std::vector<Token> tokens) {
     TokenForest & forest = lane_->forest;
     of(root).node = NodeRef(forest, forest.add_root(std::move(tokens), root.search->*books_.usage));
+    if (root.again) of(root).node->ever_computed = of(root).node->size();
 }
 
 void StepReader::add_context(Step & context, std::vector<Token> tokens) {
     TokenForest & forest = lane_->forest;
     const NodeId before = of(above(context)).node.id();
     of(context).node = NodeRef(forest, forest.add_child(before, std::move(tokens), true));
+    if (context.again) of(context).node->ever_computed = of(context).node->size();
 }
 
 // The last ones are nodes of their own where they are read or replaced one by one.
@@ -33,8 +35,10 @@ void StepReader::add(Step & step, const Continuation & continuation) {
     const std::vector<Token> & tokens = continuation.tokens;
     const auto together = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(tokens.size()) - split_off_);
     NodeRef last(forest, forest.add_child(before, {tokens.begin(), tokens.begin() + together}));
+    if (step.verified_again) last->ever_computed = last->size();
     for (auto token = tokens.begin() + together; token != tokens.end(); ++token) {
         last = NodeRef(forest, forest.add_child(last.id(), {*token}));
+        if (step.verified_again) last->ever_computed = 1;
     }
     of(step).node = std::move(last);
 }

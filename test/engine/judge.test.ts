@@ -1,33 +1,19 @@
 /** Judges over the fake backend: what they are asked, what is shared, counted, cancelled; strategies under one. */
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { EngineCore } from "../../lib/engine/engine-core.js";
-import type { JudgeRules } from "../../lib/engine/judge-rules.js";
-import type { EngineOptions } from "../../lib/engine/options.js";
+import type { EngineCore } from "../../lib/engine/engine-core.js";
 import { scoreSolution } from "../../lib/scheduler/score.js";
 import { solve } from "../../lib/scheduler/solve.js";
 import { defaultPolicy } from "../../lib/scheduler/default-policy.js";
 import { beamSearch, bestOfN } from "../../lib/strategies/index.js";
 import { abortAfter, treeOptions } from "../support/fake-engine.js";
-
-type Fake = Extract<EngineOptions["generator"], { fake: unknown }>["fake"];
-
-/** Each analysis is a line of the toy's, the verdict "+" or "0". */
-const rules: JudgeRules = {
-  ...{ kind: "judge", first: { before: "[{i}]", after: "" }, next: { before: "\n[{i}]", after: "" }, ask: "?{i}=" },
-  ...{ ends: ["\n"], unfinished: "...", verdict: "so ", positive: "+", negative: "0" },
-  ...{ tokens: 40, temperature: 1, topK: 0, topP: 1, votes: 1 },
-};
-const talking: JudgeRules = { ...rules, onward: "\nnext" };
-
-function load(judge: Partial<JudgeRules> = {}, verifier: Fake = {}, generator: Fake = {}): Promise<EngineCore> {
-  const reading = { ...rules, ...judge };
-  return EngineCore.load({ generator: { fake: generator }, verifier: { fake: verifier, reading } });
-}
+import { conversation, loadJudge } from "../support/fake-judge.js";
 
 let engine: EngineCore;
 beforeEach(async () => {
-  engine = await load({ votes: 3 });
+  engine = await loadJudge({ votes: 3 });
 });
 afterEach(async () => {
   const { searches, branches, kvCells, verifierKvCells, leases } = engine.stats();
@@ -61,13 +47,13 @@ describe("scores", () => {
 
   it("are the mean of the votes", async () => {
     // A vote's random stream is that of its fork: the first of two is the only one of one.
-    await use(await load({ votes: 1 }));
+    await use(await loadJudge({ votes: 1 }));
     const single = await scoresOf(["3+4"]);
-    await use(await load({ votes: 2 }));
+    await use(await loadJudge({ votes: 2 }));
     const both = await scoresOf(["3+4"]);
-    await use(await load({ votes: 2, temperature: 0 }));
+    await use(await loadJudge({ votes: 2, temperature: 0 }));
     const greedy = await scoresOf(["3+4"]);
-    await use(await load({ votes: 1, temperature: 0 }));
+    await use(await loadJudge({ votes: 1, temperature: 0 }));
     expect(await scoresOf(["3+4"])).toEqual(greedy);
     const second = 2 * both[0]! - single[0]!;
     expect(second).toSatisfy((p: number) => p > 0 && p < 1);
@@ -75,14 +61,14 @@ describe("scores", () => {
   });
 
   it("end where the context has no room for a verdict: an error, not half of them", async () => {
-    await use(await load({}, { positions: 24 }, { positions: 400 }));
+    await use(await loadJudge({}, { positions: 24 }, { positions: 400 }));
     await expect(scoresOf(["3+4=7, so it is 7"])).rejects.toMatchObject({ code: "CONTEXT_EXCEEDED" });
   });
 });
 
 describe("what a judge costs", () => {
   it("is what it is told and what it writes, the question once, and alike analyses once", async () => {
-    await use(await load({ votes: 4, temperature: 0, tokens: 3, ends: [], verdict: "so " }));
+    await use(await loadJudge({ votes: 4, temperature: 0, tokens: 3, ends: [], verdict: "so " }));
     const { ledger } = await scoreSolution(engine, "1+2?", ["3+4", "7"]);
     const question = "Question: 1+2?\nAnswer:".length;
     const asked = "[1]3+4?1=".length + "[1]3+4\n[2]7?2=".length;
@@ -92,7 +78,7 @@ describe("what a judge costs", () => {
   });
 
   it("goes on in a conversation from the first vote, and tells nothing twice", async () => {
-    await use(await load({ ...talking, votes: 1, temperature: 0, tokens: 3, ends: [] }));
+    await use(await loadJudge({ ...conversation, votes: 1, temperature: 0, tokens: 3, ends: [] }));
     const { ledger } = await scoreSolution(engine, "1+2?", ["3+4", "7"]);
     const question = "Question: 1+2?\nAnswer:".length;
     const asked = "[1]3+4?1=".length + "+\nnext\n[2]7?2=".length;
@@ -130,8 +116,8 @@ describe("strategies under a judge", () => {
   it.each([beamSearch({ n: 4, beamWidth: 2 }), bestOfN({ n: 4 })])(
     "$name: every step has a score",
     async (strategy) => {
-      for (const rules of [{ votes: 2 }, { ...talking, votes: 2 }]) {
-        await use(await load(rules));
+      for (const rules of [{ votes: 2 }, { ...conversation, votes: 2 }]) {
+        await use(await loadJudge(rules));
         const run = () => solve(engine, defaultPolicy(true), "1+2?", { strategy, seed: 5 });
         const [answer, again] = [await run(), await run()];
         expect(answer.finishReason).toBe("complete");
@@ -154,17 +140,30 @@ describe("strategies under a judge", () => {
   });
 
   it("end with their deadline, also while steps are judged", async () => {
-    await use(await load({ votes: 2 }, { decodeMicroseconds: 50_000 }));
+    await use(await loadJudge({ votes: 2 }, { decodeMicroseconds: 50_000 }));
     const budget = { milliseconds: 400 };
     const answer = await solve(engine, defaultPolicy(true), "1+2?", { strategy: bestOfN({ n: 4 }), seed: 5, budget });
     expect(answer.finishReason).toBe("deadline");
     expect(answer.candidates.length).toBeGreaterThan(0);
   });
+
+  it("end with their deadline, also where the tree is told late that it is open", async () => {
+    await use(await loadJudge({ votes: 2 }, { decodeMicroseconds: 50_000 }));
+    const openTree: EngineCore["openTree"] = async (options, account) => {
+      const tree = await engine.openTree(options, account);
+      await sleep(100);
+      return tree;
+    };
+    const late = { models: engine.models, openTree } as EngineCore;
+    const budget = { milliseconds: 400 };
+    const answer = await solve(late, defaultPolicy(true), "1+2?", { strategy: bestOfN({ n: 4 }), seed: 5, budget });
+    expect(answer.finishReason).toBe("deadline");
+  });
 });
 
 describe("nothing is left", () => {
   it("of a search that is cancelled while steps are judged", async () => {
-    await use(await load({ votes: 2 }, { decodeMicroseconds: 2_000 }));
+    await use(await loadJudge({ votes: 2 }, { decodeMicroseconds: 2_000 }));
     const strategy = bestOfN({ n: 8 });
     for (const decodes of [1, 3, 5, 7, 9]) {
       const signal = abortAfter(
@@ -178,7 +177,7 @@ describe("nothing is left", () => {
 
   it("of one whose judge fails, and another one is judged", async () => {
     const poisonToken = "#".charCodeAt(0);
-    await use(await load({ votes: 2 }, { poisonToken }));
+    await use(await loadJudge({ votes: 2 }, { poisonToken }));
     const tree = await engine.openTree(treeOptions());
     const [bad, good] = tree.fork(tree.root, 2) as [typeof tree.root, typeof tree.root];
     tree.write(bad, "#\n");
@@ -190,26 +189,26 @@ describe("nothing is left", () => {
   });
 
   it("of a question that the judge cannot hold", async () => {
-    await use(await load({}, { positions: 8 }));
+    await use(await loadJudge({}, { positions: 8 }));
     await expect(engine.openTree(treeOptions({ verifierPrompt: "1+2+3+4+5?" }))).rejects.toMatchObject({
       code: "CONTEXT_EXCEEDED",
     });
   });
 
   it("of an engine that closes while steps are judged", async () => {
-    await use(await load({ votes: 2 }, { decodeMicroseconds: 5_000 }));
+    await use(await loadJudge({ votes: 2 }, { decodeMicroseconds: 5_000 }));
     const tree = await engine.openTree(treeOptions());
     tree.write(tree.root, "3+4\n");
     const scoring = tree.score([tree.root]);
     scoring.catch(() => undefined);
     await engine.close();
     await expect(scoring).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
-    await use(await load());
+    await use(await loadJudge());
   });
 });
 
 it("words that are no single tokens are refused before anything is asked", async () => {
-  await expect(load({ positive: "Yes" })).rejects.toMatchObject({
+  await expect(loadJudge({ positive: "Yes" })).rejects.toMatchObject({
     code: "INVALID_OPTION",
     message: /"Yes" is not a single/,
   });

@@ -296,7 +296,7 @@ describe("is refused", () => {
       "a head of another width",
       async () => load({ path, recipe: headed, head: await head("wide.gguf", 64) }),
       "INVALID_OPTION",
-      /states of 64 numbers, the verifier's have 128/,
+      /states of 64 numbers, the model's have 128/,
     ],
     [
       "a class that the head has not",

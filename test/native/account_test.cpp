@@ -109,11 +109,10 @@ TEST(hidden_states_are_paid_for_by_the_account) {
 
 // Extends that ask for scores leave enough to score all that they wrote, whoever else spends from the account.
 TEST(what_is_to_be_scored_is_left_in_the_account) {
-    for (const auto & reading : {Reading{}, fake_tag_reading}) {
+    std::vector<Driver::Setup> setups{with_verifier(), with_verifier(fake_tag_reading)};
+    if (!fakes_fork_at_ends) setups.push_back(with_own_head());
+    for (const Driver::Setup & setup : setups) {
         for (int64_t tokens = 20; tokens < 300; tokens += 3) {
-            Driver::Setup setup;
-            setup.with_verifier = true;
-            setup.reading = reading;
             Driver driver(setup);
             std::vector<std::pair<BranchId, RequestId>> extends;
             std::vector<SearchId> searches;
@@ -176,7 +175,7 @@ void spend_at_random(uint64_t seed) {
         std::vector<SearchId> & searches = accounts[account].open;
         const auto dice = random() % 24;
         if (dice < 9) {
-            const bool score = setup.with_verifier && random() % 2;
+            const bool score = (setup.with_verifier || setup.head) && random() % 2;
             requests.push_back(driver.extend(branch, 1 + random() % 4, score));
         } else if (dice < 13) {
             branches.push_back(driver.fork(branch, 1)[0]);

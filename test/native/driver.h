@@ -55,8 +55,9 @@ public:
         FakeOptions verifier{};
         bool with_judge = false;  // which is the verifier's model
         Reading reading{};
-        std::optional<FakeOptions> reference{};  // of a ratio; none: as the verifier, but of another opinion
-        std::optional<DraftOptions> drafting{};  // none: no draft model
+        std::shared_ptr<const RewardHead> head{};  // of the generator's own states
+        std::optional<FakeOptions> reference{};    // of a ratio; none: as the verifier, but of another opinion
+        std::optional<DraftOptions> drafting{};    // none: no draft model
         FakeOptions draft{};
         bool stops_checking = false;  // closes no search on the way out
     };
@@ -89,6 +90,7 @@ public:
                     lanes.reference = lane(setup_.reference.value_or(other_opinion(setup_.verifier)), reference_probe);
                 }
                 lanes.reading = setup_.reading;
+                lanes.head = setup_.head;
                 if (setup_.drafting) lanes.draft = lane(setup_.draft, draft_probe);
                 lanes.drafting = setup_.drafting.value_or(DraftOptions{});
                 return lanes;
@@ -125,12 +127,14 @@ public:
         return search(prompt, seed, [](OpenSearch &) {});
     }
     // A search whose steps the judge is asked about.
-    Opened open_judge(const Opened & judged, const std::string & prompt, uint64_t seed, StopRules rules = {}) {
+    Opened open_judge(const Opened & judged, const std::string & prompt, uint64_t seed, StopRules rules = {},
+                      bool again = false) {
         OpenSearch command{};
         command.request = next_request();
         command.search = id_++;
         command.root = id_++;
         command.judges = judged.search;
+        command.again = again;
         command.prompt = template_text(prompt);
         command.seed = seed;
         command.rules = std::move(rules);

@@ -126,7 +126,7 @@ void spend_at_random(uint64_t seed) {
         const BranchId branch = branches[random() % branches.size()];
         const auto dice = random() % 20;
         if (dice < 8) {
-            const bool score = setup.with_verifier && random() % 2;
+            const bool score = (setup.with_verifier || setup.head) && random() % 2;
             SamplerOptions sampler;
             sampler.temperature = random() % 2 ? 0.2f : 1.0f;  // many that draw alike, or few
             requests.push_back(driver.extend(branch, 1 + random() % 4, score, sampler));

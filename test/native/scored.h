@@ -41,6 +41,13 @@ inline Reading head_reading() {
     return reading;
 }
 
+// The same head on the generator's own states.
+inline Driver::Setup with_own_head() {
+    Driver::Setup setup;
+    setup.head = head_reading().head;
+    return setup;
+}
+
 inline Reading before_last_reading() {
     Reading reading = head_reading();
     reading.words = Reading::Words::apart;
@@ -194,9 +201,10 @@ public:
 
     Twins(const Driver::Setup & setup, uint64_t seed, bool sees_context = false)
         : driver(setup),
-          reading_(setup.reading),
-          sees_context_(sees_context),
-          verifier_(setup.verifier),
+          reading_(setup.head ? own_reading(setup.head) : setup.reading),
+          prompt_(setup.head ? "grow" : "grow?"),
+          sees_context_(setup.head || sees_context),
+          verifier_(setup.head ? setup.generator : setup.verifier),
           opened_(driver.open("grow", seed, [&](OpenSearch & c) { c.verifier_sees_context = sees_context; })),
           branches_{{opened_.root, NaiveBranch::root(naive_, "grow", seed)}} {}
 
@@ -227,7 +235,7 @@ public:
     }
     void score(size_t at) {
         pending_.emplace_back(driver.score(branches_[at].id),
-                              naive_scores(branches_[at].alone, verifier_, "grow?", reading_, sees_context_));
+                              naive_scores(branches_[at].alone, verifier_, prompt_, reading_, sees_context_));
     }
     // Of all that were asked for.
     void check_all_scores() {
@@ -241,7 +249,16 @@ private:
         uint32_t forks = 0;
     };
 
+    // What the generator has read and written, and nothing else.
+    static Reading own_reading(std::shared_ptr<const RewardHead> head) {
+        Reading reading;
+        reading.kind = Reading::Kind::head;
+        reading.head = std::move(head);
+        return reading;
+    }
+
     const Reading reading_;
+    const std::string prompt_;
     const bool sees_context_;
     NaiveModel naive_, verifier_;
     const Driver::Opened opened_;
@@ -254,6 +271,10 @@ inline Driver::Setup random_setup(std::mt19937_64 & random) {
     Driver::Setup setup;
     setup.with_verifier = random() % 4 != 0;
     setup.reading = all_readings[random() % std::size(all_readings)].reading;
+    if (!fakes_fork_at_ends && random() % 4 == 0) {
+        setup.with_verifier = false;
+        setup.head = with_own_head().head;
+    }
     setup.verifier.vocab = random() % 2 ? 260 : 300;
     if (random() % 2) {
         setup.generator.cells = setup.verifier.cells = 90;

@@ -1,6 +1,8 @@
 #include "backend/fake/fake_backend.h"
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <stdexcept>
 #include <thread>
@@ -33,6 +35,7 @@ public:
         ++probe_->decodes;
         probe_->rows += static_cast<int64_t>(rows.size());
         probe_->largest_batch = std::max(probe_->largest_batch.load(), static_cast<int64_t>(rows.size()));
+        break_process(rows);
         if (!spend_time()) {
             spoil_states();
             return DecodeStatus::aborted;
@@ -130,6 +133,20 @@ private:
     // A decode moves states about that are not in its batch.
     void spoil_states() {
         for (State & any : states_) any.spoilt = !any.read.empty();
+    }
+
+    void break_process(std::span<const BatchRow> rows) const {
+        const bool hangs = calls_ == options_.hang_at_decode;
+        const bool crashes = calls_ == options_.crash_at_decode ||
+                             std::any_of(rows.begin(), rows.end(),
+                                         [&](const auto & row) { return row.token == options_.crash_on_token; });
+        if (!hangs && !crashes) return;
+        if (!options_.fault_file.empty() && std::remove(options_.fault_file.c_str()) != 0) return;
+        if (crashes) {
+            std::fputs("the toy crashes\n", stderr);
+            std::abort();
+        }
+        while (true) std::this_thread::sleep_for(std::chrono::hours(1));  // and asks nobody whether it should go on
     }
 
     bool due(int32_t every) const { return every > 0 && calls_ % every == 0; }

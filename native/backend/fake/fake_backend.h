@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "backend/backend.h"
 
@@ -34,6 +35,12 @@ struct FakeOptions {
     int32_t throw_every = 0;     // this decode throws, as llama.cpp may
     Token poison_token = -1;     // any batch with this token fails, alone or in company
     Token nan_after_token = -1;  // the logits after this token are NaN
+    // Faults of the whole process, each counted likewise: 0 never, -1 never. Where there is a `fault_file`, only what
+    // takes it away comes to pass: so many files, so many faults, over any number of processes.
+    int32_t crash_at_decode = 0;
+    int32_t hang_at_decode = 0;
+    Token crash_on_token = -1;  // a batch with this token
+    std::string fault_file = {};
     // After every so many tokens of a path the toy thinks otherwise than one without this; 0: never, 1: always.
     int32_t stray_every = 0;
 };
