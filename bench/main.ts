@@ -17,6 +17,7 @@ import { randomModel, stepsOf, writeRandomModel } from "./gguf/random-model.js";
 import { shapeNames, shapes, type ShapeName } from "./gguf/shapes.js";
 import type { WeightType } from "./gguf/weights.js";
 import { grading, type GradingOptions } from "./grading.js";
+import { isolation, type IsolationBenchOptions } from "./isolation.js";
 import { record, type RecordOptions } from "./record.js";
 import { contenderNames, replay, type ReplayOptions } from "./replay.js";
 import { sampler } from "./sampler.js";
@@ -114,6 +115,12 @@ saves(
   .action((options: StepOptions) => step(options));
 
 command("crossing", "what a call into the engine costs").action(crossing);
+
+saves(command("isolation", "an engine in a process of its own: what it costs, and what kills do to it"))
+  .option("--rounds <count>", "measurements of each, by turns", count, 10)
+  .option("--limit <count>", "questions a round", count, 10)
+  .option("--kills <count>", "searches whose engine is killed", count, 50)
+  .action((options: IsolationBenchOptions) => isolation(options));
 
 command("sampler", "the native sampler against simpler ones").action(sampler);
 

@@ -6,7 +6,7 @@ namespace thinktree {
 
 namespace {
 
-enum class Op { open, fork, extend, score, release, stop, ledger, close, condition, hidden, write, pair };
+enum class Op { open, fork, extend, score, release, stop, ledger, close, condition, hidden, write, pair, restore };
 
 class Reader {
 public:
@@ -74,6 +74,7 @@ OpenSearch read_open(Reader & in) {
     c.account = in.id();
     c.judges = in.id();
     c.verifier_sees_context = in.number() != 0;
+    c.again = in.number() != 0;
     const uint32_t stops = in.id();
     c.rules.delimiters.clear();
     const uint32_t delimiters = in.id();
@@ -99,6 +100,22 @@ Extend read_extend(Reader & in) {
     c.sampler.top_p = static_cast<float>(in.number());
     c.sampler.min_p = static_cast<float>(in.number());
     c.ahead = in.id();
+    return c;
+}
+
+Restore read_restore(Reader & in) {
+    Restore c{};
+    c.branch = in.id();
+    c.finished = in.number() != 0;
+    for (uint32_t steps = in.id(); steps > 0; --steps) {
+        WrittenStep step;
+        step.cut = in.number() != 0;
+        step.last = in.number() != 0;
+        step.scored = in.number() != 0;
+        for (uint32_t tokens = in.id(); tokens > 0; --tokens) step.tokens.push_back(static_cast<Token>(in.integer()));
+        step.text = in.string();
+        c.steps.push_back(std::move(step));
+    }
     return c;
 }
 
@@ -128,12 +145,15 @@ Command read_command(Napi::Env env, Reader & in) {
         case Op::condition: {
             const BranchId parent = in.id();
             const BranchId branch = in.id();
-            return Condition{parent, branch, in.parts()};
+            const bool again = in.number() != 0;
+            return Condition{parent, branch, in.parts(), again};
         }
         case Op::write: {
             const BranchId branch = in.id();
             const bool last = in.number() != 0;
-            return Write{branch, in.string(), last};
+            const bool again = in.number() != 0;
+            const bool scored = in.number() != 0;
+            return Write{branch, in.string(), last, again, scored};
         }
         case Op::pair: {
             const RequestId request = in.id();
@@ -141,6 +161,7 @@ Command read_command(Napi::Env env, Reader & in) {
             std::string positive = in.string(), negative = in.string();
             return ReadPair{request, branch, std::move(positive), std::move(negative)};
         }
+        case Op::restore: return read_restore(in);
         case Op::hidden: {
             const RequestId request = in.id();
             return HiddenState{request, in.id()};
@@ -180,7 +201,7 @@ std::vector<Command> decode_commands(const Napi::Float64Array & numbers, const N
     return commands;
 }
 
-Napi::Value encode_completion(Napi::Env env, const Completion & completion) {
+Napi::Value encode_completion(Napi::Env env, const Completion & completion, bool restorable) {
     Napi::Object out = Napi::Object::New(env);
     out["request"] = number(env, completion.request);
     if (completion.error != ErrorCode::none) {
@@ -196,6 +217,13 @@ Napi::Value encode_completion(Napi::Env env, const Completion & completion) {
         object["text"] = step.text;
         object["tokens"] = number(env, step.tokens);
         object["logProbability"] = number(env, step.log_probability);
+        if (restorable) {
+            Napi::Int32Array ids = Napi::Int32Array::New(env, step.again.tokens.size());
+            std::copy(step.again.tokens.begin(), step.again.tokens.end(), ids.Data());
+            object["ids"] = ids;
+            object["cut"] = step.again.cut;
+            object["last"] = step.again.last;
+        }
         steps[i] = object;
     }
     out["steps"] = steps;
@@ -237,6 +265,7 @@ Napi::Value encode_stats(Napi::Env env, const EngineStats & stats) {
     out["treeAttention"] = number(env, stats.tree_attention);
     out["deviceSampling"] = number(env, stats.device_sampling);
     out["branches"] = number(env, stats.branches);
+    out["progress"] = number(env, stats.progress);
     return out;
 }
 

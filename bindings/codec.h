@@ -13,7 +13,7 @@ namespace thinktree {
 
 // Throws Napi::TypeError if the numbers do not spell whole commands.
 std::vector<Command> decode_commands(const Napi::Float64Array & numbers, const Napi::Array & strings);
-Napi::Value encode_completion(Napi::Env env, const Completion & completion);
+Napi::Value encode_completion(Napi::Env env, const Completion & completion, bool restorable);
 Napi::Value encode_stats(Napi::Env env, const EngineStats & stats);
 
 }  // namespace thinktree

@@ -85,14 +85,16 @@ EngineObject::EngineObject(const Napi::CallbackInfo & info)
                                   on_event.Call({Napi::String::New(env, "failed"), out});
                               });
                           },
-                          [raise](std::vector<Completion> completions) {
-                              raise([completions = std::move(completions)](Napi::Env env, Napi::Function on_event) {
+                          [raise, restorable = options.restorable](std::vector<Completion> completions) {
+                              raise([restorable, completions = std::move(completions)](Napi::Env env,
+                                                                                       Napi::Function on_event) {
                                   Napi::Array out = Napi::Array::New(env, completions.size());
                                   for (uint32_t i = 0; i < completions.size(); ++i)
-                                      out[i] = encode_completion(env, completions[i]);
+                                      out[i] = encode_completion(env, completions[i], restorable);
                                   on_event.Call({Napi::String::New(env, "completed"), out});
                               });
-                          }});
+                          }},
+        options.restorable);
     // Hooks run last in, first out: ours, made after the thread-safe function's, ends the thread while that still
     // works.
     js.AddCleanupHook([running = running_] { running->end(); });

@@ -37,6 +37,10 @@ ModelOptions read_model(const Napi::Object & object) {
     fake.poison_token = integer(object, "poisonToken", -1);
     fake.nan_after_token = integer(object, "nanAfterToken", -1);
     fake.stray_every = integer(object, "strayEvery", 0);
+    fake.crash_at_decode = integer(object, "crashAtDecode", 0);
+    fake.hang_at_decode = integer(object, "hangAtDecode", 0);
+    fake.crash_on_token = integer(object, "crashOnToken", -1);
+    fake.fault_file = text(object, "faultFile");
     return model;
 }
 
@@ -85,7 +89,8 @@ EngineOptions read_options(const Napi::Object & object) {
     EngineOptions options;
     options.generator = read_model(object.Get("generator").As<Napi::Object>());
     if (const Napi::Value verifier = object.Get("verifier"); verifier.IsObject()) {
-        options.verifier = read_model(verifier.As<Napi::Object>());
+        options.on_generator = verifier.As<Napi::Object>().Get("onGenerator").ToBoolean();
+        if (!options.on_generator) options.verifier = read_model(verifier.As<Napi::Object>());
         if (const Napi::Value reading = verifier.As<Napi::Object>().Get("reading"); reading.IsObject()) {
             options.reading = read_reading(reading.As<Napi::Object>());
             options.judges = text(reading.As<Napi::Object>(), "kind") == judge_reading;
@@ -109,6 +114,7 @@ EngineOptions read_options(const Napi::Object & object) {
     options.context.batch = integer(object, "batch", options.context.batch);
     options.context.threads = integer(object, "threads", options.context.threads);
     options.context.stock_kernels = object.Get("stockKernels").ToBoolean();
+    options.restorable = object.Get("restorable").ToBoolean();
     return options;
 }
 
@@ -125,8 +131,15 @@ Lanes load(const EngineOptions & options, const std::function<bool()> & should_a
         return std::make_unique<Lane>(std::move(model), std::move(context));
     };
     Lanes lanes;
-    lanes.generator = next_lane();
+    lanes.generator = next_lane(options.on_generator);
     info.generator = describe(*lanes.generator, cells[0]);
+    if (options.on_generator) {
+        lanes.head = make_reading(options.reading, *lanes.generator->model).head;
+        info.verifier = info.generator;
+        info.verifier->kv_cells = 0;
+        info.verifier->loaded_bytes = 0;
+        info.verifier->reading = reading_name(Reading::Kind::head);
+    }
     if (options.verifier && options.judges) {
         for (const std::string & word : {options.reading.positive, options.reading.negative}) {
             single_token(*models[next], word);

@@ -28,10 +28,12 @@ struct EngineOptions {
     ReadingOptions reading;                 // of the verifier
     std::optional<ModelOptions> reference;  // likewise
     bool judges = false;                    // it is asked and writes: of the reading only the pair counts
+    bool on_generator = false;              // there is no such model: the reading is of the generator's own states
     std::optional<ModelOptions> draft;
     DraftOptions drafting;
     ContextOptions context;
-    int32_t kv_mib = 0;  // of all caches together; 0: each has context.cells
+    bool restorable = false;  // completions tell what an engine that takes over needs
+    int32_t kv_mib = 0;       // of all caches together; 0: each has context.cells
 };
 
 // What JavaScript learns of a model once it is loaded.

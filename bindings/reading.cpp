@@ -66,8 +66,7 @@ Reading make_reading(const ReadingOptions & options, const Model & model) {
         auto head = std::make_shared<RewardHead>(load_head(options.head), options.activation, options.classes);
         if (head->width() != static_cast<size_t>(model.width())) {
             throw Error(ErrorCode::invalid_option, "the reward head " + options.head + " reads states of " +
-                                                       std::to_string(head->width()) +
-                                                       " numbers, the verifier's have " +
+                                                       std::to_string(head->width()) + " numbers, the model's have " +
                                                        std::to_string(model.width()) + ": it is another model's");
         }
         reading.head = std::move(head);

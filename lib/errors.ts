@@ -9,12 +9,18 @@
 export type ErrorCode =
   /** The search was cancelled while the operation was under way. */
   | "CANCELLED"
-  /** The engine was closed before or during the operation. */
+  /** The engine was closed before or during the operation, or its process could not be kept alive. */
   | "ENGINE_CLOSED"
+  /** The isolated engine's process ended in the middle of it, twice. */
+  | "ENGINE_CRASHED"
+  /** The isolated engine showed no sign of life for `hangMilliseconds` in the middle of it, twice. */
+  | "ENGINE_HUNG"
   /** The model file is missing, truncated or refused. */
   | "MODEL_LOAD_FAILED"
   /** A model of the hub is not there, cannot be reached or came damaged. */
   | "DOWNLOAD_FAILED"
+  /** The queue's Redis is not there, or was lost; or a unit's workers vanish again and again. */
+  | "QUEUE_FAILED"
   /** The model loads, but its memory cannot be forked at an earlier position. */
   | "UNSUPPORTED_MODEL"
   /** The prompt leaves no room for a solution. */
@@ -32,6 +38,8 @@ export type ErrorCode =
   | "DECODE_FAILED"
   /** The model's logits are not numbers: broken weights. */
   | "BAD_LOGITS"
+  /** No binary of the addon is there for this machine, or it cannot be loaded. */
+  | "NO_BINARY"
   | "INTERNAL";
 
 // Registered globally, so that the errors of two copies of this package (ESM and CJS, two versions) recognise each other.

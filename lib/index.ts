@@ -15,7 +15,7 @@ export type { ModelOptions } from "./scheduler/model-options.js";
 export type { VerifierFile } from "./scheduler/verifier-recipe.js";
 export type { VerifierRecipe } from "./verifiers/recipe.js";
 export type { Flag, GuardedCandidate } from "./verifiers/guards.js";
-export type { Adapter } from "./engine/options.js";
+export type { Adapter, IsolationOptions } from "./engine/options.js";
 export type {
   Device,
   EngineStats,
@@ -26,6 +26,7 @@ export type {
   SpecialToken,
   WeightType,
 } from "./engine/addon.js";
+export { binary, type Binary } from "./engine/binary.js";
 export { inspectModel, type CacheNeed, type InspectOptions, type ModelInspection } from "./engine/inspect-model.js";
 export type { SamplerOptions, StepEnd, StepPattern } from "./engine/codec.js";
 export type { Tree, TreeOptions } from "./engine/tree.js";

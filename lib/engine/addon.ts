@@ -1,13 +1,11 @@
 /**
  * The native addon, typed by hand.
  *
- * Owns: finding and loading it, and the shape of what crosses. bindings/ is the other end.
+ * Owns: the shape of what crosses. bindings/ is the other end.
  * Must not know: batching, trees. Only lib/engine loads the addon.
  */
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
-
 import { ThinkTreeError, type ErrorCode } from "../errors.js";
+import { binary, loadAddon } from "./binary.js";
 import type { FinishReason } from "./search-tree.js";
 
 /** What a search has cost: tokens, KV cells, milliseconds, floating-point operations. Exact, but for milliseconds. */
@@ -74,25 +72,37 @@ export interface EngineStats {
   /** Models (0 to 3) whose logits were last read on the GPU that computed them; those of others are read on the CPU. */
   readonly deviceSampling: number;
   readonly branches: number;
+  /** Signs of life: grows while the engine works. */
+  readonly progress: number;
 }
 
 export interface NativeStep {
   readonly text: string;
   readonly tokens: number;
   readonly logProbability: number;
+  /** Its tokens, whether they say more than its text, and whether it was known to be the last: told where the engine is `restorable`. */
+  readonly ids?: Int32Array;
+  readonly cut?: boolean;
+  readonly last?: boolean;
+}
+
+export interface NativeFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Of an engine in a process of its own: the end of what that printed. */
+  readonly cause?: unknown;
 }
 
 /** The answer to one request; `code` only if it failed, and then nothing else. */
-export interface NativeCompletion {
+export interface NativeCompletion extends Partial<NativeFailure> {
   readonly request: number;
-  readonly code?: ErrorCode;
-  readonly message?: string;
   readonly reason: FinishReason;
   readonly steps: readonly NativeStep[];
   /** NaN: unscored. */
   readonly scores: readonly number[];
   /** The generator's hidden state at the prompt's last token. */
   readonly hidden?: Float32Array;
+  /** Of a request for it; where the engine is `restorable`, also with a search's last answer of a turn. */
   readonly ledger?: Ledger;
 }
 
@@ -127,7 +137,7 @@ export interface LoadedModels {
 
 export type NativeEvent =
   | [kind: "loaded", models: LoadedModels]
-  | [kind: "failed", error: { code: ErrorCode; message: string }]
+  | [kind: "failed", error: NativeFailure]
   | [kind: "completed", completions: readonly NativeCompletion[]];
 
 export interface NativeEngine {
@@ -205,28 +215,21 @@ interface Addon {
   readonly convertWeights: (bytes: Uint8Array, from: number, to: number, columns: number) => Promise<Uint8Array>;
 }
 
-const file = fileURLToPath(new URL("../../build/Release/thinktree.node", import.meta.url));
 let addon: Addon | undefined;
 
-/** @throws {ThinkTreeError} INTERNAL if the addon is not built, or not for this Node. */
+/** @throws {ThinkTreeError} NO_BINARY, INVALID_OPTION: see `binary` */
 function load(): Addon {
-  try {
-    return (addon ??= createRequire(import.meta.url)(file) as Addon);
-  } catch (cause) {
-    throw new ThinkTreeError("INTERNAL", `the native addon could not be loaded; run "npm run build" (${file})`, {
-      cause,
-    });
-  }
+  return (addon ??= loadAddon<Addon>(binary().file));
 }
 
-/** @throws {ThinkTreeError} INTERNAL */
+/** @throws {ThinkTreeError} NO_BINARY, INVALID_OPTION */
 export function createNativeEngine(options: object, onEvent: (...event: NativeEvent) => void): NativeEngine {
   return new (load().Engine)(options, onEvent);
 }
 
 /**
  * Weights in another number format; see native/backend/llama/weights.h. Rejects with an Error that says what does not fit.
- * @throws {ThinkTreeError} INTERNAL
+ * @throws {ThinkTreeError} NO_BINARY, INVALID_OPTION
  */
 export function convertWeights(bytes: Uint8Array, from: number, to: number, columns: number): Promise<Uint8Array> {
   return load().convertWeights(bytes, from, to, columns);
@@ -240,7 +243,7 @@ export async function metadataTexts(path: string): Promise<ReadonlyMap<string, s
   return new Map(await load().metadata(path));
 }
 
-/** @throws {ThinkTreeError} MODEL_LOAD_FAILED: no GGUF file; INTERNAL */
+/** @throws {ThinkTreeError} MODEL_LOAD_FAILED: no GGUF file; NO_BINARY */
 export async function inspectNatively(path: string, cells: number): Promise<NativeInspection> {
   try {
     return await load().inspect(path, cells);

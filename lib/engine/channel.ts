@@ -4,15 +4,11 @@
  * Owns: one crossing a microtask, whatever was asked in it; the promises that are open; keeping the process alive
  * exactly while some are. Must not know: trees, strategies.
  */
-import { ThinkTreeError } from "../errors.js";
-import {
-  createNativeEngine,
-  type EngineStats,
-  type LoadedModels,
-  type NativeCompletion,
-  type NativeEngine,
-} from "./addon.js";
-import { CommandBuffer } from "./codec.js";
+import { ThinkTreeError, type ErrorCode } from "../errors.js";
+import type { EngineStats, LoadedModels, NativeCompletion, NativeFailure } from "./addon.js";
+import type { Command, Commands } from "./codec.js";
+import { openLink, type Link } from "./link.js";
+import type { ResolvedOptions } from "./options.js";
 
 interface Pending {
   readonly resolve: (completion: NativeCompletion) => void;
@@ -20,8 +16,8 @@ interface Pending {
 }
 
 export class Channel {
-  private readonly native: NativeEngine;
-  private readonly commands = new CommandBuffer();
+  private readonly link: Link;
+  private commands: Command[] = [];
   private readonly pending = new Map<number, Pending>();
   private nextRequest = 1;
   private nextId = 1;
@@ -29,7 +25,7 @@ export class Channel {
   private closing: Promise<void> | undefined;
 
   /** Resolves when the models are loaded. */
-  static async open(options: object): Promise<[Channel, LoadedModels]> {
+  static async open(options: ResolvedOptions): Promise<[Channel, LoadedModels]> {
     let channel: Channel | undefined;
     const models = await new Promise<LoadedModels>((resolve, reject) => {
       channel = new Channel(options, resolve, reject);
@@ -38,18 +34,18 @@ export class Channel {
       throw error;
     });
     if (channel === undefined) throw new ThinkTreeError("INTERNAL", "the engine vanished while loading");
-    channel.native.unref();
+    channel.link.unref();
     return [channel, models];
   }
 
   private constructor(
-    options: object,
+    options: ResolvedOptions,
     loaded: (models: LoadedModels) => void,
     failed: (error: ThinkTreeError) => void,
   ) {
-    this.native = createNativeEngine(options, (...[kind, value]) => {
+    this.link = openLink(options, (...[kind, value]) => {
       if (kind === "loaded") loaded(value);
-      else if (kind === "failed") failed(new ThinkTreeError(value.code, value.message));
+      else if (kind === "failed") failed(errorOf(value.code, value));
       else for (const completion of value) this.settle(completion);
     });
   }
@@ -62,31 +58,31 @@ export class Channel {
   }
 
   /** A command that has no answer. */
-  send(write: (commands: CommandBuffer) => void): void {
+  send(command: Command): void {
     if (this.closing !== undefined) return;
-    write(this.commands);
+    this.commands.push(command);
     this.schedule();
   }
 
   /** A command that has one. @throws {ThinkTreeError} what the native engine says; ENGINE_CLOSED after close. */
-  request(write: (commands: CommandBuffer, request: number) => void): Promise<NativeCompletion> {
+  request(write: (commands: Commands, request: number) => void): Promise<NativeCompletion> {
     if (this.closing !== undefined) return Promise.reject(closed());
     const request = this.nextRequest++;
-    write(this.commands, request);
+    this.commands.push((commands) => write(commands, request));
     this.schedule();
     return new Promise((resolve, reject) => {
-      if (this.pending.size === 0) this.native.ref();
+      if (this.pending.size === 0) this.link.ref();
       this.pending.set(request, { resolve, reject });
     });
   }
 
   stats(): EngineStats {
-    return this.native.stats();
+    return this.link.stats();
   }
 
   /** Open requests fail with ENGINE_CLOSED. Resolves when everything the engine held is freed. */
   close(): Promise<void> {
-    this.closing ??= this.native.close().then(() => {
+    this.closing ??= this.link.close().then(() => {
       for (const { reject } of this.pending.values()) reject(closed());
       this.pending.clear();
     });
@@ -98,7 +94,9 @@ export class Channel {
     this.scheduled = true;
     queueMicrotask(() => {
       this.scheduled = false;
-      if (!this.commands.empty && this.closing === undefined) this.native.submit(...this.commands.take());
+      const commands = this.commands;
+      this.commands = [];
+      if (this.closing === undefined) this.link.submit(commands);
     });
   }
 
@@ -106,12 +104,16 @@ export class Channel {
     const waiting = this.pending.get(completion.request);
     if (waiting === undefined) return;
     this.pending.delete(completion.request);
-    if (this.pending.size === 0) this.native.unref();
+    if (this.pending.size === 0) this.link.unref();
     if (completion.code === undefined) waiting.resolve(completion);
-    else waiting.reject(new ThinkTreeError(completion.code, completion.message ?? completion.code));
+    else waiting.reject(errorOf(completion.code, completion));
   }
 }
 
 function closed(): ThinkTreeError {
   return new ThinkTreeError("ENGINE_CLOSED", "the engine was closed");
+}
+
+function errorOf(code: ErrorCode, { message = code, cause }: Partial<NativeFailure>): ThinkTreeError {
+  return new ThinkTreeError(code, message, cause === undefined ? undefined : { cause });
 }

@@ -68,6 +68,16 @@ export interface OpenCommand {
   readonly stop: readonly string[];
 }
 
+/** A step as `NativeStep` told it, on its way back into another engine of the same models. */
+export interface WrittenStep {
+  readonly text: string;
+  readonly ids: Int32Array;
+  readonly cut: boolean;
+  readonly last: boolean;
+  /** The verifier has decoded it before. */
+  readonly scored: boolean;
+}
+
 const OP = {
   open: 0,
   fork: 1,
@@ -81,13 +91,26 @@ const OP = {
   hidden: 9,
   write: 10,
   pair: 11,
+  restore: 12,
 } as const;
 const WITHOUT_LIMIT = -1;
 const UINT32 = 2 ** 32;
 /** In place of an account's id: the search's two budgets are its own. */
 export const OWN_ACCOUNT = 0;
+/** In place of the search that another judges. */
+export const NOBODY = 0;
 
-/** Commands on their way: filled during a microtask, sent as one. */
+/** What trees say: to the wire, or to whoever takes notes. */
+export type Commands = Pick<
+  CommandBuffer,
+  | ("open" | "fork" | "condition" | "write" | "extend" | "score" | "pair")
+  | ("release" | "hidden" | "stop" | "ledger" | "close")
+>;
+
+/** A command, which may be written down more than once. */
+export type Command = (to: Commands) => void;
+
+/** Commands on their way. `again`: what is to be decoded for them was decoded before, by an engine that is no more. */
 export class CommandBuffer {
   private numbers: number[] = [];
   private strings: string[] = [];
@@ -96,13 +119,21 @@ export class CommandBuffer {
     return this.numbers.length === 0;
   }
 
-  /** `judges`: the search whose steps this one judges; 0: none. */
-  open(request: number, search: number, root: number, account: number, judges: number, command: OpenCommand): void {
+  /** `judges`: the search whose steps this one judges, or `NOBODY`. */
+  open(
+    request: number,
+    search: number,
+    root: number,
+    account: number,
+    judges: number,
+    command: OpenCommand,
+    again = false,
+  ): void {
     const { seed, stop, steps, verifierSeesContext = false } = command;
     const limits = [command.tokenBudget, command.deadlineMs, command.maxLength, command.flopsBudget];
     this.numbers.push(OP.open, request, search, root, Math.floor(seed / UINT32), seed % UINT32);
     this.numbers.push(...limits.map((limit) => limit ?? WITHOUT_LIMIT), account, judges);
-    this.numbers.push(verifierSeesContext ? 1 : 0, stop.length, steps.delimiters.length);
+    this.numbers.push(verifierSeesContext ? 1 : 0, again ? 1 : 0, stop.length, steps.delimiters.length);
     this.numbers.push(steps.tokens ?? 0, steps.leastLogProbability ?? -Infinity);
     this.pattern(steps.pattern);
     this.prompt(command.prompt);
@@ -134,14 +165,24 @@ export class CommandBuffer {
   }
 
   /** A template, words, a template, and so on. */
-  condition(parent: number, branch: number, texts: readonly string[]): void {
-    this.numbers.push(OP.condition, parent, branch, texts.length);
+  condition(parent: number, branch: number, texts: readonly string[], again = false): void {
+    this.numbers.push(OP.condition, parent, branch, again ? 1 : 0, texts.length);
     this.strings.push(...texts);
   }
 
-  write(branch: number, text: string, last: boolean): void {
-    this.numbers.push(OP.write, branch, last ? 1 : 0);
+  /** `scored`: the verifier, too, has decoded it before. */
+  write(branch: number, text: string, last: boolean, again = false, scored = false): void {
+    this.numbers.push(OP.write, branch, last ? 1 : 0, again ? 1 : 0, scored ? 1 : 0);
     this.strings.push(text);
+  }
+
+  /** What an `extend` wrote in another life. */
+  restore(branch: number, finished: boolean, steps: readonly WrittenStep[]): void {
+    this.numbers.push(OP.restore, branch, finished ? 1 : 0, steps.length);
+    for (const { text, ids, cut, last, scored } of steps) {
+      this.numbers.push(cut ? 1 : 0, last ? 1 : 0, scored ? 1 : 0, ids.length, ...ids);
+      this.strings.push(text);
+    }
   }
 
   extend(request: number, branch: number, steps: number, score: boolean, sampler: SamplerOptions, ahead = 0): void {

@@ -17,8 +17,9 @@ export class EngineCore implements AsyncDisposable {
     const resolved = resolveOptions(options);
     const [channel, models] = await Channel.open(resolved);
     const { generator, verifier } = models;
-    const asked = { ...generator, recipe: { ...generator.recipe, ...resolved.generator.recipe } };
-    const read = verifier && { ...verifier, recipe: { ...verifier.recipe, ...resolved.verifier?.recipe } };
+    const { engine } = resolved;
+    const asked = { ...generator, recipe: { ...generator.recipe, ...engine.generator.recipe } };
+    const read = verifier && { ...verifier, recipe: { ...verifier.recipe, ...engine.verifier?.recipe } };
     return new EngineCore(
       channel,
       { ...models, generator: asked, ...(read && { verifier: read }) },

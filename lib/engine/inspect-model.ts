@@ -9,22 +9,22 @@ import { availableMemory, constrainedMemory } from "node:process";
 import { z } from "zod";
 
 import { parseOptions, type ErrorCode } from "../errors.js";
-import {
-  inspectNatively,
-  type Device,
-  type Lora,
-  type MetadataValue,
-  type NativeInspection,
-  type SpecialToken,
-  type WeightType,
-} from "./addon.js";
+import type { Device, Lora, MetadataValue, NativeInspection, SpecialToken, WeightType } from "./addon.js";
+import { fileReader } from "./file-reader.js";
 
 const tokens = z
   .number()
   .int()
   .min(1)
   .max(1 << 20);
-const schema = z.strictObject({ branches: tokens.max(65_536), promptTokens: tokens, lengthTokens: tokens }).partial();
+const schema = z
+  .strictObject({
+    branches: tokens.max(65_536),
+    promptTokens: tokens,
+    lengthTokens: tokens,
+    isolation: z.literal("process"),
+  })
+  .partial();
 
 export interface InspectOptions {
   /** Solutions being written at once, 1 to 65,536; default 16. */
@@ -33,6 +33,8 @@ export interface InspectOptions {
   readonly promptTokens?: number;
   /** That each branch writes, 1 to 1,048,576; default 512. */
   readonly lengthTokens?: number;
+  /** Reads the file in a process of its own. Default: in this process. */
+  readonly isolation?: "process" | undefined;
 }
 
 /** What a cache of one type takes, in bytes. */
@@ -104,13 +106,14 @@ export interface ModelInspection {
 
 /**
  * Reads what a GGUF file says of itself, without its weights; it may be hostile.
- * @throws {ThinkTreeError} INVALID_OPTION; MODEL_LOAD_FAILED: not a GGUF file, or a damaged one. A file that is whole and
- * cannot be loaded has a `refusal` instead.
+ * @throws {ThinkTreeError} INVALID_OPTION; MODEL_LOAD_FAILED: not a GGUF file, or a damaged one;
+ * ENGINE_CRASHED: the process of its own ended over it. A file that is whole and cannot be loaded has a `refusal` instead.
  */
 export async function inspectModel(path: string, options: InspectOptions = {}): Promise<ModelInspection> {
-  const { branches = 16, promptTokens = 512, lengthTokens = 512 } = parseOptions(schema, options);
+  const { branches = 16, promptTokens = 512, lengthTokens = 512, isolation } = parseOptions(schema, options);
   const cells = cellsFor(promptTokens + branches * lengthTokens);
-  const found = await inspectNatively(path, Math.min(cells, mostCells));
+  const { inspect } = fileReader(isolation);
+  const found = await inspect(path, Math.min(cells, mostCells));
   const file = new Metadata(found.metadata);
   const inspection = {
     path,

@@ -1,14 +1,13 @@
 /**
  * What an engine is made of.
  *
- * Owns: the options' names, defaults and checks; where the embedded models lie.
+ * Owns: the options' names, defaults and checks.
  * Must not know: trees, strategies.
  */
-import { fileURLToPath } from "node:url";
-
 import { z } from "zod";
 
 import { parseOptions } from "../errors.js";
+import { embeddedModel } from "./embedded.js";
 import { judgeRules, type JudgeRules } from "./judge-rules.js";
 
 const count = z.number().int().positive();
@@ -27,6 +26,10 @@ const fakeModel = z.strictObject({
     poisonToken: count.optional(),
     nanAfterToken: count.optional(),
     strayEvery: count.optional(),
+    crashAtDecode: count.optional(),
+    hangAtDecode: count.optional(),
+    crashOnToken: count.optional(),
+    faultFile: z.string().optional(),
   }),
 });
 
@@ -88,6 +91,13 @@ const verification = z
   })
   .partial();
 
+/** No model: a head on the states that the generator has anyhow. */
+const generatorsOwn = z.strictObject({
+  onGenerator: z.literal(true),
+  reading: reading.extend({ kind: z.literal("head"), words: z.literal("own"), head: z.string() }),
+  recipe: z.record(z.string(), z.string()).optional(),
+});
+
 const drafting = z
   .strictObject({
     /** Tokens guessed at a time at most, 1 to 16; default 4. */
@@ -100,11 +110,21 @@ const drafting = z
 /** How it is asked, instead of what the file says of itself in `ModelInfo.recipe`. */
 const asking = z.strictObject({ recipe: z.record(z.string(), z.string()) }).partial();
 
+const isolation = z
+  .strictObject({
+    hangMilliseconds: count.min(100).max(3_600_000),
+    restarts: z.number().int().min(0).max(1000),
+  })
+  .partial();
+
 const generator = z.union([z.string().min(1), modelFile.extend(asking.shape), fakeModel]);
 const verifier = z
-  .union([z.string().min(1), modelFile.extend(verification.shape), fakeModel.extend(verification.shape)])
+  .union([z.string().min(1), modelFile.extend(verification.shape), fakeModel.extend(verification.shape), generatorsOwn])
   .refine(
-    (model) => typeof model === "string" || (model.reading?.kind === "ratio") === (model.reference !== undefined),
+    (model) =>
+      typeof model === "string" ||
+      "onGenerator" in model ||
+      (model.reading?.kind === "ratio") === (model.reference !== undefined),
     {
       path: ["reference"],
       message: "a ratio needs a reference model, and no other reading takes one",
@@ -126,6 +146,7 @@ const schema = z
     threads: count.max(512).optional(),
     batch: count.min(256).max(8192).optional(),
     stockKernels: z.boolean().optional(),
+    isolation: z.union([z.literal("process"), isolation]).optional(),
   })
   .refine(({ kvCells, kvMib }) => kvCells === undefined || kvMib === undefined, {
     path: ["kvMib"],
@@ -164,23 +185,41 @@ export interface EngineOptions {
    * not get along with ours. Default false.
    */
   readonly stockKernels?: boolean;
+  /**
+   * Runs the models in a process of their own, so that a crash, a kill or a hang there is an error here and not the end of
+   * this process: "process", or how. Default: in this process. See docs/isolation.md.
+   */
+  readonly isolation?: "process" | IsolationOptions | undefined;
 }
 
-const embedded = (name: string) => fileURLToPath(new URL(`../../models/${name}.gguf`, import.meta.url));
+export interface IsolationOptions {
+  /** Without a sign of life from the engine for so long while it works, it is taken for hung: 100 to 3,600,000; default 60,000. */
+  readonly hangMilliseconds?: number | undefined;
+  /**
+   * Its process is started again after it has died, but no more than so many times in a row without one result between:
+   * 0 to 1,000; default 5. Then the engine fails for good.
+   */
+  readonly restarts?: number | undefined;
+}
 
 type Resolved = object & {
   readonly path?: string;
+  readonly onGenerator?: true;
   readonly reading?: z.infer<typeof reading> | JudgeRules | undefined;
   readonly adapters?: readonly AdapterFile[] | undefined;
   readonly recipe?: Readonly<Record<string, string>> | undefined;
   readonly reference?: Resolved | undefined;
 };
 
-/** The addon's options. */
-interface ResolvedOptions {
-  readonly generator: Resolved;
-  readonly verifier: Resolved | undefined;
-  readonly draft: object | undefined;
+export interface ResolvedOptions {
+  /** The addon's. */
+  readonly engine: {
+    readonly generator: Resolved;
+    readonly verifier: Resolved | undefined;
+    readonly draft: object | undefined;
+  };
+  /** Undefined: the engine runs in this process. */
+  readonly isolation: Required<{ [Key in keyof IsolationOptions]: number }> | undefined;
 }
 
 interface AdapterFile {
@@ -200,8 +239,11 @@ export interface ModelFiles {
   readonly reference: ModelFile | null | undefined;
 }
 
-export function modelFiles({ generator, verifier }: ResolvedOptions): ModelFiles {
-  const fileOf = ({ path, adapters = [] }: Resolved) => (path === undefined ? null : { path, adapters });
+export function modelFiles({ engine: { generator, verifier } }: ResolvedOptions): ModelFiles {
+  const fileOf = ({ path, adapters = [], onGenerator, reading }: Resolved) => {
+    if (onGenerator && reading?.kind === "head") return { path: reading.head!, adapters };
+    return path === undefined ? null : { path, adapters };
+  };
   const reference = verifier?.reference;
   return {
     generator: fileOf(generator),
@@ -211,20 +253,26 @@ export function modelFiles({ generator, verifier }: ResolvedOptions): ModelFiles
 }
 
 /** Undefined: the verifier reads, or there is none. */
-export function judgeOf({ verifier }: ResolvedOptions): JudgeRules | undefined {
+export function judgeOf({ engine: { verifier } }: ResolvedOptions): JudgeRules | undefined {
   return verifier?.reading?.kind === "judge" ? verifier.reading : undefined;
 }
 
 /** @throws {ThinkTreeError} INVALID_OPTION */
 export function resolveOptions(options: EngineOptions): ResolvedOptions {
-  const { generator, verifier, draft, ...rest } = parseOptions(schema, options);
-  const defaultVerifier = generator === undefined ? embedded("tiny-strong") : null;
-  return {
+  const { generator, verifier, draft, isolation, ...rest } = parseOptions(schema, options);
+  const defaultVerifier = generator === undefined ? embeddedModel("tiny-strong") : null;
+  const engine = {
     ...rest,
-    generator: flatten(generator ?? embedded("tiny-generator"))!,
+    generator: flatten(generator ?? embeddedModel("tiny-generator"))!,
     verifier: flatten(verifier === undefined ? defaultVerifier : verifier),
     draft: flatten(draft ?? null),
   };
+  return { engine, isolation: isolation && resolveIsolation(isolation) };
+}
+
+function resolveIsolation(isolation: "process" | IsolationOptions): ResolvedOptions["isolation"] {
+  const { hangMilliseconds = 60_000, restarts = 5 } = isolation === "process" ? {} : isolation;
+  return { hangMilliseconds, restarts };
 }
 
 type Named = z.infer<typeof generator> | z.infer<typeof verifier> | z.infer<typeof draft>;
@@ -235,6 +283,7 @@ function flatten(model: Named | null): Resolved | undefined {
   const { reference, ...own } = { reference: undefined, ...model };
   const resolved = reference === undefined ? {} : { reference: flatten(reference)! };
   if ("path" in own) return { ...own, adapters: own.adapters?.map(adapterFile), ...resolved };
+  if ("onGenerator" in own) return own;
   const { fake, ...others } = own;
   return { ...fake, ...others, ...resolved };
 }

@@ -9,7 +9,7 @@ import { setMaxListeners } from "node:events";
 import { ThinkTreeError } from "../errors.js";
 import type { Ledger, NativeCompletion } from "./addon.js";
 import type { Channel } from "./channel.js";
-import { OWN_ACCOUNT, type OpenCommand, type SamplerOptions } from "./codec.js";
+import { NOBODY, OWN_ACCOUNT, type OpenCommand, type SamplerOptions } from "./codec.js";
 import type { Branch, ExtendOptions, FinishReason, SearchTree, Step } from "./search-tree.js";
 
 /** Steps are shared by the branches that go through them, so that a score reaches all. */
@@ -67,7 +67,7 @@ export class Tree implements SearchTree, AsyncDisposable {
   /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
   static async open(channel: Channel, options: TreeOptions, relations: Relations = {}): Promise<Tree> {
     if (options.signal?.aborted) throw cancelled();
-    const { account = OWN_ACCOUNT, judges = 0, judge: openJudge } = relations;
+    const { account = OWN_ACCOUNT, judges = NOBODY, judge: openJudge } = relations;
     const [search, root] = [channel.allocateIds(1), channel.allocateIds(1)];
     const opening = channel.request((commands, request) =>
       commands.open(request, search, root, account, judges, options),

@@ -3,6 +3,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 
 import type { NativeCompletion, NativeEngine, NativeEvent } from "../../lib/engine/addon.js";
 import { Channel } from "../../lib/engine/channel.js";
+import { resolveOptions } from "../../lib/engine/options.js";
 import { Tree } from "../../lib/engine/tree.js";
 import { treeOptions } from "../support/fake-engine.js";
 
@@ -26,7 +27,7 @@ const model = { parameters: 1, vocabulary: 1, positions: 1, kvCells: 1024, width
 const done = (request: number): NativeCompletion => ({ request, reason: "step", steps: [], scores: [] });
 
 async function openChannel(): Promise<Channel> {
-  const opening = Channel.open({});
+  const opening = Channel.open(resolveOptions({}));
   raise("loaded", { generator: model });
   return (await opening)[0];
 }
@@ -77,7 +78,7 @@ test("close settles what is open, refuses what comes later, and may be called ag
 });
 
 test("a failed load closes the engine and says why", async () => {
-  const opening = Channel.open({});
+  const opening = Channel.open(resolveOptions({}));
   raise("failed", { code: "MODEL_LOAD_FAILED", message: "no such file" });
   await expect(opening).rejects.toMatchObject({ code: "MODEL_LOAD_FAILED", message: "no such file" });
   expect(native.close).toHaveBeenCalledTimes(1);

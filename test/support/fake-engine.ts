@@ -7,17 +7,20 @@ import { EngineCore } from "../../lib/engine/engine-core.js";
 import type { EngineOptions } from "../../lib/engine/options.js";
 import type { TreeOptions } from "../../lib/engine/tree.js";
 
-type Fake = { fake: Exclude<Extract<EngineOptions["generator"], { fake: unknown }>["fake"], undefined> };
+/** The whole of test/engine runs with the engine in this process; what is named in vitest.config.ts, also with it in its own. */
+export const isolation = process.env["THINKTREE_TEST_ISOLATION"] === "process" ? ("process" as const) : undefined;
+
+export type Fake = Exclude<Extract<EngineOptions["generator"], { fake: unknown }>["fake"], undefined>;
 
 /** A generator and a likelihood verifier that are the same toy. Every decode takes `decodeMicroseconds`, if given. */
-export function loadFake(generator: Fake["fake"] = {}, verifier: Fake["fake"] | null = {}): Promise<EngineCore> {
-  return EngineCore.load({ generator: { fake: generator }, verifier: verifier && { fake: verifier } });
+export function loadFake(generator: Fake = {}, verifier: Fake | null = {}): Promise<EngineCore> {
+  return EngineCore.load({ generator: { fake: generator }, verifier: verifier && { fake: verifier }, isolation });
 }
 
 /** A generator with a draft model that is the same toy, but for every so many tokens (`strayEvery`). */
-export function loadDrafting(draft: Fake["fake"] & { tokens?: number; branches?: number } = {}): Promise<EngineCore> {
+export function loadDrafting(draft: Fake & { tokens?: number; branches?: number } = {}): Promise<EngineCore> {
   const { tokens = 4, branches = 4, ...fake } = draft;
-  return EngineCore.load({ generator: { fake: {} }, verifier: null, draft: { fake, tokens, branches } });
+  return EngineCore.load({ generator: { fake: {} }, verifier: null, draft: { fake, tokens, branches }, isolation });
 }
 
 export function treeOptions(options: Partial<TreeOptions> = {}): TreeOptions {

@@ -68,7 +68,8 @@ export class ScriptedEngine implements SearchEngine {
     const nothing = { decodedTokens: 0, verifierDecodes: 0, verifierTokens: 0, draftDecodes: 0, draftTokens: 0 };
     const reference = { referenceDecodes: 0, referenceTokens: 0, referenceKvCells: 0 };
     const held = { kvCells: 0, verifierKvCells: 0, draftKvCells: 0, leases: 0, branches: 0, treeAttention: 0 };
-    return { ...none, ...nothing, ...reference, ...held, searches: this.searches.length, deviceSampling: 0 };
+    const counts = { searches: this.searches.length, deviceSampling: 0, progress: 0 };
+    return { ...none, ...nothing, ...reference, ...held, ...counts };
   }
 
   /** Resolves when so many searches are under way. */
