@@ -8,12 +8,12 @@ import type { Benchmark, BenchmarkedModel, Result } from "../benchmark/results.j
 import { significant } from "./numbers.js";
 
 export function benchmarkFacts({ thinktree, date, machine, models, settings, residentPeakMib }: Benchmark) {
-  const { cpu, cores, memoryGib, os, node } = machine;
+  const { cpu, cores, memoryGib, os, node, binary } = machine;
   const { promptTokens, lengthTokens, stepTokens, rounds, kvCells, kvType, threads } = settings;
   const prompt = `${counted(promptTokens)} tokens of prompt`;
   return [
     { name: "machine", value: `${cores} x ${cpu}, ${memoryGib} GiB` },
-    { name: "system", value: `${os}, Node ${node}, thinktree ${thinktree}, ${date}` },
+    { name: "system", value: `${os}, Node ${node}, thinktree ${thinktree} (${binary}), ${date}` },
     { name: "generator", value: modelView(models.generator) },
     { name: "verifier", value: models.verifier === null ? "none" : modelView(models.verifier) },
     {

@@ -5,7 +5,7 @@
  * Must not know: where the numbers come from (this machine or a recording), SVG, HTML.
  */
 import { ThinkTreeError } from "../errors.js";
-import type { TreeRecording } from "./tree-recorder.js";
+import type { TreeRecording } from "./recording.js";
 
 /** One measurement. Accuracies are fractions in [0, 1]; pictures and tables show them as per cent. */
 export interface Point {

@@ -16,7 +16,8 @@ import type { SolveOptions } from "../scheduler/solve-options.js";
 import { majorityVote, revisions, strategyByName, type Strategy } from "../strategies/index.js";
 import { collectRecords, type SearchSpec } from "../training/calibrate.js";
 import type { CalibrationRecord } from "../training/records.js";
-import { recordTree, type TreeRecording } from "./tree-recorder.js";
+import type { TreeRecording } from "./recording.js";
+import { recordTree } from "./tree-recorder.js";
 
 /** How large the experiments are. */
 export interface Scale {

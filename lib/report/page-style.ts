@@ -3,7 +3,8 @@
  *
  * Owns: CSS. Must not know: what is reported.
  */
-import { paletteVariables, scoreLevels } from "./palette.js";
+import { paletteVariables } from "./palette.js";
+import { scoreLevels } from "./score-scale.js";
 
 const light = `color-scheme: light; --paper: #fff; --ink: #1b1f24; --muted: #5c6670; --rule: #e3e6ea; --panel: #f6f7f9;
   --accent: #b3134b; --good: #14703d; --bad: #a3281e; --unclear: #7a5600; ${paletteVariables("light")}`;
@@ -18,7 +19,8 @@ export function colorsOf(selector: string): string {
 @media screen and (prefers-color-scheme: dark) { ${selector} { ${dark} } }`;
 }
 
-export const pageStyle = `
+/** What every page has. */
+export const baseStyle = `
 ${colorsOf(":root")}
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
@@ -39,36 +41,14 @@ code { overflow-wrap: anywhere; }
   padding: 1rem 1.25rem; background: var(--panel); border-radius: 6px; }
 .facts dt { font-size: .78rem; color: var(--muted); }
 .facts dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-nav ul { margin: 0; padding: 0; list-style: none; }
-nav > ul { columns: 20rem; column-gap: 2rem; }
-nav > ul > li { margin-bottom: .6rem; break-inside: avoid; }
-nav ul ul { padding-left: 1rem; color: var(--muted); font-size: .92rem; }
+@media (max-width: 40rem) {
+  body { padding: 1.25rem 1rem 3rem; }
+  h1 { font-size: 1.5rem; }
+}
+`;
 
-table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-size: .8rem; font-weight: 600; color: var(--muted); border-bottom: 1.5px solid var(--ink); }
-th, td { padding: .45rem 1rem .45rem 0; vertical-align: top; }
-td { border-bottom: 1px solid var(--rule); }
-td.number, th.number { text-align: right; white-space: nowrap; }
-.badge { display: inline-block; padding: .05rem .55rem; border-radius: 1rem; border: 1.5px solid; font-size: .8rem;
-  font-weight: 600; white-space: nowrap; }
-.badge.reproduced { color: var(--good); }
-.badge.not-reproduced { color: var(--bad); }
-.badge.unclear-here { color: var(--unclear); border-style: dashed; }
-.tally { display: flex; flex-wrap: wrap; gap: .5rem 1rem; margin-bottom: 1rem; }
-
-.figure { margin: 2rem 0 3rem; }
-.plot figure { margin: 0; }
-.plot figure > svg { width: 100%; min-width: 640px; max-width: var(--drawn); overflow: visible;
-  --plot-background: var(--paper); }
-.plot [class*="-swatches"] { font: inherit; font-size: .87rem; min-height: 0; margin: .4rem 0 .1rem; row-gap: .1rem; }
-figcaption { font-size: .92rem; max-width: 46rem; margin: .4rem 0 .6rem; }
-.command { font-size: .92rem; margin: 0 0 .4rem; }
-.command code::before { content: "$ "; color: var(--muted); }
-details { font-size: .92rem; }
-summary { cursor: pointer; color: var(--muted); }
-details .scroll { max-height: 24rem; margin: .5rem 0; }
-details table { width: auto; min-width: 60%; }
-
+/** The tree viewer's. */
+export const treeStyle = `
 .tree { border: 1px solid var(--rule); border-radius: 6px; margin: .75rem 0; }
 .tree > .scroll { max-height: 70vh; }
 .tree svg { display: block; font: 11px ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; }
@@ -113,13 +93,44 @@ ${levels}
 .step.told .box { fill: var(--rule); }
 .step:focus-visible .box { stroke: var(--ink); stroke-width: 3; stroke-dasharray: none; opacity: 1; }
 .later { visibility: hidden; }
-
 @media screen and (min-width: 64rem) {
   .tree { margin-inline: calc((100% - min(100vw - 4rem, 76rem)) / 2); }
 }
+`;
+
+/** A report's. */
+export const pageStyle = `${baseStyle}
+nav ul { margin: 0; padding: 0; list-style: none; }
+nav > ul { columns: 20rem; column-gap: 2rem; }
+nav > ul > li { margin-bottom: .6rem; break-inside: avoid; }
+nav ul ul { padding-left: 1rem; color: var(--muted); font-size: .92rem; }
+
+table { border-collapse: collapse; width: 100%; font-size: .92rem; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-size: .8rem; font-weight: 600; color: var(--muted); border-bottom: 1.5px solid var(--ink); }
+th, td { padding: .45rem 1rem .45rem 0; vertical-align: top; }
+td { border-bottom: 1px solid var(--rule); }
+td.number, th.number { text-align: right; white-space: nowrap; }
+.badge { display: inline-block; padding: .05rem .55rem; border-radius: 1rem; border: 1.5px solid; font-size: .8rem;
+  font-weight: 600; white-space: nowrap; }
+.badge.reproduced { color: var(--good); }
+.badge.not-reproduced { color: var(--bad); }
+.badge.unclear-here { color: var(--unclear); border-style: dashed; }
+.tally { display: flex; flex-wrap: wrap; gap: .5rem 1rem; margin-bottom: 1rem; }
+
+.figure { margin: 2rem 0 3rem; }
+.plot figure { margin: 0; }
+.plot figure > svg { width: 100%; min-width: 640px; max-width: var(--drawn); overflow: visible;
+  --plot-background: var(--paper); }
+.plot [class*="-swatches"] { font: inherit; font-size: .87rem; min-height: 0; margin: .4rem 0 .1rem; row-gap: .1rem; }
+figcaption { font-size: .92rem; max-width: 46rem; margin: .4rem 0 .6rem; }
+.command { font-size: .92rem; margin: 0 0 .4rem; }
+.command code::before { content: "$ "; color: var(--muted); }
+details { font-size: .92rem; }
+summary { cursor: pointer; color: var(--muted); }
+details .scroll { max-height: 24rem; margin: .5rem 0; }
+details table { width: auto; min-width: 60%; }
+${treeStyle}
 @media (max-width: 40rem) {
-  body { padding: 1.25rem 1rem 3rem; }
-  h1 { font-size: 1.5rem; }
   .findings thead { display: none; }
   .findings tr { display: block; padding: .7rem 0; border-bottom: 1px solid var(--rule); }
   .findings td { display: block; padding: .1rem 0; border: 0; }

@@ -8,6 +8,7 @@
  * where they last, told apart by the colour-blind; symbols differ too, for print without colour.
  */
 import type { Figure } from "./data.js";
+import { scoreColors } from "./score-scale.js";
 
 export interface Style {
   /** A CSS colour. */
@@ -26,18 +27,11 @@ const ranks = {
   light: "#c29300 #7f9a10 #1f9a6c #008c95 #2a72a8 #46519b #4b2a7b".split(" "),
   dark: "#ffe066 #c3db4f #6ad39a #4cc3c9 #6aa9e0 #9a92e6 #cf9bf0".split(" "),
 };
-const scores = {
-  light: "#b04a00 #d97a20 #e9a95c #a3a7ad #74aedb #2f7fc0 #084a91".split(" "),
-  dark: "#ff8a3d #e69650 #c99d72 #8d9299 #79a8d0 #5fb0f2 #9fd4ff".split(" "),
-};
 const symbols = "circle square triangle diamond hexagon cross wye".split(" ");
-
-/** How many colours the score scale has. */
-export const scoreLevels = scores.light.length;
 
 /** CSS declarations of every colour. */
 export function paletteVariables(scheme: "light" | "dark"): string {
-  return Object.entries({ method: methods, rank: ranks, score: scores })
+  return Object.entries({ method: methods, rank: ranks, score: scoreColors })
     .flatMap(([family, colors]) => colors[scheme].map((color, i) => `--${family}-${i}: ${color};`))
     .join(" ");
 }
@@ -65,11 +59,6 @@ export function stylesOf(figure: Figure, report: Styles): Styles {
       { color: `var(--rank-${Math.round(i * step)})`, symbol: symbols[i % symbols.length]! },
     ]),
   );
-}
-
-/** 0 for a score of 0, `scoreLevels - 1` for a score of 1. */
-export function scoreLevel(score: number): number {
-  return Math.min(scoreLevels - 1, Math.max(0, Math.floor(score * scoreLevels)));
 }
 
 function isRanked(figure: Figure): boolean {

@@ -4,13 +4,15 @@
  * Owns: places, the order of siblings, which equal pruned siblings are drawn as one.
  * Must not know: SVG, colours, the strategy.
  */
-import type { RecordedStep, TreeRecording } from "./tree-recorder.js";
+import type { RecordedStep, TreeRecording } from "./recording.js";
 
-/** One box: a step, or several equal ones that all led nowhere. */
+/** One box: a step, or several equal ones that all led nowhere; in a large tree unequal ones too. */
 export interface Box {
   readonly step: RecordedStep;
-  /** How many equal pruned siblings it stands for; 1: itself. */
+  /** How many pruned siblings it stands for, of which it is the best; 1: itself. */
   readonly count: number;
+  /** Whether they are all equal. */
+  readonly alike: boolean;
   /** On the way to the chosen solution. */
   readonly chosen: boolean;
   /** From 1: the column. Column 0, row 0 is the question's. */
@@ -28,6 +30,8 @@ export interface Layout {
   readonly columns: number;
 }
 
+/** In a tree of more steps, all siblings that were pruned together are one box: nobody reads thousands. */
+const crowd = 1_000;
 /** Room between the children of one step and those of the next. */
 const gap = 0.35;
 
@@ -42,12 +46,12 @@ export function layOut({ steps, chosen }: TreeRecording): Layout {
   /** The first free row of each column: columns are packed, and branches stay in order. */
   const free: number[] = [];
   const place = (id: number | null, parent: Box | null, depth: number): void => {
-    const groups = grouped(children.get(id) ?? [], (child) => !children.has(child), path);
-    for (const { step, count } of groups) {
+    const groups = grouped(children.get(id) ?? [], (child) => !children.has(child), path, steps.length > crowd);
+    for (const { step, count, alike } of groups) {
       // A new attempt begins at the left again, below all there is.
       const column = step.given ? 1 : depth;
       const row = step.given ? Math.max(0, ...free.filter(Boolean)) : Math.max(free[column] ?? 0, parent?.row ?? 0);
-      const box = { step, count, chosen: path.has(step.id), depth: column, row, parent };
+      const box = { step, count, alike, chosen: path.has(step.id), depth: column, row, parent };
       boxes.push(box);
       free[column] = row + 1;
       place(step.id, box, column + 1);
@@ -64,8 +68,9 @@ export function layOut({ steps, chosen }: TreeRecording): Layout {
 }
 
 interface Group {
-  readonly step: RecordedStep;
+  step: RecordedStep;
   count: number;
+  alike: boolean;
 }
 
 /** Siblings from the chosen through the kept to the pruned, best score first, pruned leaves that look the same as one. */
@@ -73,17 +78,29 @@ function grouped(
   siblings: readonly RecordedStep[],
   isLeaf: (id: number) => boolean,
   path: ReadonlySet<number>,
+  crowded: boolean,
 ): Group[] {
   const groups = new Map<string, Group>();
   for (const step of siblings) {
-    const alike = step.pruned !== null && isLeaf(step.id);
-    const key = alike ? JSON.stringify([step.text, step.score?.toFixed(2), step.round, step.pruned]) : `#${step.id}`;
+    const fate = [step.round, step.pruned];
+    const foldable = step.pruned !== null && isLeaf(step.id);
+    const key = foldable ? JSON.stringify(crowded ? fate : [step.text, lookOf(step), ...fate]) : `#${step.id}`;
     const group = groups.get(key);
-    if (group) group.count++;
-    else groups.set(key, { step, count: 1 });
+    if (group === undefined) {
+      groups.set(key, { step, count: 1, alike: true });
+      continue;
+    }
+    group.count++;
+    group.alike &&= step.text === group.step.text && lookOf(step) === lookOf(group.step);
+    if (crowded && (step.score ?? -1) > (group.step.score ?? -1)) group.step = step;
   }
   const standing = ({ id, pruned }: RecordedStep) => (path.has(id) ? 0 : pruned === null ? 1 : 2);
   return [...groups.values()].sort(
     ({ step: a }, { step: b }) => standing(a) - standing(b) || (b.score ?? -1) - (a.score ?? -1) || a.id - b.id,
   );
+}
+
+/** A score as it is shown. */
+function lookOf({ score }: RecordedStep): string | undefined {
+  return score?.toFixed(2);
 }

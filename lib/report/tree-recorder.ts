@@ -1,7 +1,7 @@
 /**
  * A search as it happened: every step written, when it was, what was scored, when it was given up.
  *
- * Owns: a decorator of strategies and the tree they see; the recording as plain JSON.
+ * Owns: a decorator of strategies and of the tree they see.
  * Must not know: any one strategy, pictures, tokens' ids.
  *
  * A round is what the strategy reports as one. Parallel subtrees are each at their own round, and a lookahead's rollout
@@ -9,40 +9,9 @@
  * than the round under way. Where a strategy reports none, the number of extensions alone counts.
  */
 import type { Branch, ExtendOptions, SearchTree } from "../engine/search-tree.js";
-import type { Strategy } from "../strategies/strategy.js";
-import type { Solution } from "../verifiers/solution.js";
-
-/** One step on the recorded tree, or a text given by the strategy between two attempts. */
-export interface RecordedStep {
-  /** Its place in the recording, from 0. */
-  readonly id: number;
-  /** Id of the step it follows; null: it follows the question. */
-  readonly parent: number | null;
-  readonly text: string;
-  /** True: given by the strategy, not written by the model. */
-  readonly given: boolean;
-  readonly tokens: number;
-  /** The verifier's, in [0, 1]; null if never scored. */
-  readonly score: number | null;
-  /** From 1: when it was written. */
-  readonly round: number;
-  /** The round in which the last branch through it was given up without a solution; null: it leads to a solution. */
-  readonly pruned: number | null;
-  /** The solution that ends with this step. */
-  readonly solution: { readonly answer: string | null; readonly score: number | null; readonly whole: boolean } | null;
-}
-
-/** Plain JSON. Filled by the search: empty before it, and begun anew if the strategy searches again. */
-export interface TreeRecording {
-  readonly strategy: string;
-  readonly options: Readonly<Record<string, unknown>>;
-  /** Parents come before their children. */
-  steps: readonly RecordedStep[];
-  /** The last round; 0 before the search. */
-  rounds: number;
-  /** Id of the step that ends the solution ranked first; null before ranking, or if it has no step here. */
-  chosen: number | null;
-}
+import type { RoundReport, SearchContext, Strategy } from "../strategies/strategy.js";
+import type { AnswerOf, Solution } from "../verifiers/solution.js";
+import type { RecordedStep, TreeRecording } from "./recording.js";
 
 /** The same strategy, watched. One search at a time. */
 export function recordTree(strategy: Strategy): { strategy: Strategy; recording: TreeRecording } {
@@ -57,13 +26,7 @@ export function recordTree(strategy: Strategy): { strategy: Strategy; recording:
         const recorder = new TreeRecorder(tree);
         Object.assign(recording, { steps: [], rounds: 0, chosen: null });
         ends.clear();
-        const solutions = await strategy.explore(recorder, {
-          ...context,
-          onRound: (round) => {
-            recorder.reported = Math.max(recorder.reported, round.round);
-            context.onRound?.(round);
-          },
-        });
+        const solutions = await recorder.explore(strategy, context);
         const { steps, ends: found } = recorder.finish(solutions);
         for (const [solution, id] of found) ends.set(keyOf(solution.steps), id);
         const rounds = Math.max(0, ...steps.map(({ round }) => round));
@@ -102,20 +65,23 @@ interface Cursor {
   /** Steps of the branch that are drafts already. */
   known: number;
   extensions: number;
+  /** Whether its last extension has written nothing so far. */
+  begun: boolean;
   released: boolean;
 }
 
-class TreeRecorder implements SearchTree {
-  /** The last round that the strategy reported. */
-  reported = 0;
+export class TreeRecorder implements SearchTree {
   readonly #tree: SearchTree;
   readonly #drafts: Draft[] = [];
+  /** The last round that a strategy reported, and the last one of the strategies before it. */
+  #reported = 0;
+  #before = 0;
   readonly #cursors = new Map<Branch, Cursor>();
 
   constructor(tree: SearchTree) {
     this.#tree = tree;
     const { root } = tree;
-    this.#cursors.set(root, { tip: null, known: root.steps.length, extensions: 0, released: false });
+    this.#cursors.set(root, { tip: null, known: root.steps.length, extensions: 0, begun: false, released: false });
   }
 
   get root(): Branch {
@@ -124,6 +90,25 @@ class TreeRecorder implements SearchTree {
 
   get exhausted(): boolean {
     return this.#tree.exhausted;
+  }
+
+  /** Another strategy begins: its rounds come after those that there were. */
+  begin(): void {
+    this.#before = this.#reported = this.#drafts.length === 0 ? 0 : this.#lastRound();
+    this.#cursors.get(this.root)!.extensions = this.#before;
+  }
+
+  /** What the strategy finds on this tree, watched round by round. */
+  explore(strategy: Strategy, context: SearchContext): Promise<Solution[]> {
+    const onRound = (round: RoundReport) => {
+      this.onRound(round);
+      context.onRound?.(round);
+    };
+    return strategy.explore(this, { ...context, onRound });
+  }
+
+  private onRound({ round }: RoundReport): void {
+    this.#reported = Math.max(this.#reported, this.#before + round);
   }
 
   fork(branch: Branch, n: number): Branch[] {
@@ -145,11 +130,12 @@ class TreeRecorder implements SearchTree {
     // Shown with the attempt it asks for, which is the next to be written.
     const given = this.#draft(tip, rest, true, extensions + 1, { branch: child, index: -1 });
     hold(given);
-    this.#cursors.set(child, { tip: given, known: child.steps.length, extensions, released: false });
+    this.#cursors.set(child, { tip: given, known: child.steps.length, extensions, begun: false, released: false });
     return child;
   }
 
   async extend(branches: readonly Branch[], options?: ExtendOptions): Promise<void> {
+    for (const branch of branches) this.#cursors.get(branch)!.begun = true;
     try {
       await this.#tree.extend(branches, options);
     } finally {
@@ -167,12 +153,26 @@ class TreeRecorder implements SearchTree {
       const cursor = this.#cursors.get(branch)!;
       if (cursor.released) continue;
       cursor.released = true;
-      const closed = { extensions: cursor.extensions, roundUnderWay: this.reported + 1 };
+      const closed = { extensions: cursor.extensions, roundUnderWay: this.#reported + 1 };
       for (let draft = cursor.tip; draft; draft = draft.parent) {
         draft.live--;
         draft.closed = closed;
       }
     }
+  }
+
+  /**
+   * The recording while the search goes on: whole texts count as solutions, and what is held is not pruned. What a branch
+   * under way has written is in it as soon as the branch has completed, though others still write.
+   */
+  soFar(answerOf: AnswerOf): RecordedStep[] {
+    const solved = new Map<Draft, RecordedStep["solution"]>();
+    for (const [branch, cursor] of this.#cursors) {
+      if (!cursor.released) this.#grow(branch);
+      if (!branch.finished || cursor.tip === null || cursor.tip.given || solved.has(cursor.tip)) continue;
+      solved.set(cursor.tip, { answer: answerOf(branch.text), score: null, whole: true });
+    }
+    return this.#record(solved, null);
   }
 
   /** The recording, and where on it each solution ends. Equal solutions are given equal ends in turn. */
@@ -184,39 +184,46 @@ class TreeRecorder implements SearchTree {
       tips.set(key, (tips.get(key) ?? new Set()).add(tip));
     }
     const ends = new Map<Solution, number>();
-    const solved = new Map<Draft, Solution>();
-    const fruitful = new Set<Draft>();
+    const solved = new Map<Draft, RecordedStep["solution"]>();
     for (const solution of solutions) {
       const places = tips.get(keyOf(solution.steps));
       const end = places?.values().next().value;
       if (!places || !end) continue;
       if (places.size > 1) places.delete(end);
       ends.set(solution, end.id);
-      solved.set(end, solution);
-      for (let draft: Draft | null = end; draft; draft = draft.parent) fruitful.add(draft);
+      solved.set(end, { answer: solution.answer, score: solution.score, whole: solution.finished });
     }
-    return { steps: this.#drafts.map((draft) => this.#record(draft, solved.get(draft), fruitful.has(draft))), ends };
+    // A branch still held when its strategy is done is given up by whoever holds the tree: at the end.
+    return { steps: this.#record(solved, this.#lastRound()), ends };
   }
 
-  #record(draft: Draft, solution: Solution | undefined, fruitful: boolean): RecordedStep {
-    const { id, parent, text, given, origin, closed } = draft;
-    const round = this.#roundOf(draft);
-    return {
-      ...{ id, parent: parent?.id ?? null, text, given, round },
-      tokens: origin.branch.steps[origin.index]?.tokens ?? 0,
-      score: origin.branch.steps[origin.index]?.score ?? null,
-      // A branch still held when its strategy is done is given up by whoever holds the tree: at the end.
-      pruned: fruitful ? null : Math.max(round, closed && draft.live === 0 ? this.#roundOf(closed) : this.#lastRound),
-      solution: solution ? { answer: solution.answer, score: solution.score, whole: solution.finished } : null,
-    };
+  /** `end`: the round in which all that is still held is given up; null: none yet. */
+  #record(solved: ReadonlyMap<Draft, RecordedStep["solution"]>, end: number | null): RecordedStep[] {
+    const fruitful = new Set<Draft>();
+    for (const tip of solved.keys()) {
+      for (let draft: Draft | null = tip; draft && !fruitful.has(draft); draft = draft.parent) fruitful.add(draft);
+    }
+    return this.#drafts.map((draft) => {
+      const { id, parent, text, given, origin, closed } = draft;
+      const round = this.#roundOf(draft);
+      const step = origin.branch.steps[origin.index];
+      const givenUp = closed && draft.live === 0 ? this.#roundOf(closed) : end;
+      return {
+        ...{ id, parent: parent?.id ?? null, text, given, round },
+        tokens: step?.tokens ?? 0,
+        score: step?.score ?? null,
+        pruned: fruitful.has(draft) || givenUp === null ? null : Math.max(round, givenUp),
+        solution: solved.get(draft) ?? null,
+      };
+    });
   }
 
-  get #lastRound(): number {
-    return Math.max(1, ...this.#drafts.map((draft) => this.#roundOf(draft)));
+  #lastRound(): number {
+    return this.#drafts.reduce((last, draft) => Math.max(last, this.#roundOf(draft)), 1);
   }
 
   #roundOf({ extensions, roundUnderWay }: { extensions: number; roundUnderWay: number }): number {
-    return Math.max(1, this.reported === 0 ? extensions : Math.min(extensions, roundUnderWay));
+    return Math.max(1, this.#reported === 0 ? extensions : Math.min(extensions, roundUnderWay));
   }
 
   /** The last whole attempt that a text repeats. To the model it makes no difference: the new attempt follows that one. */
@@ -234,7 +241,8 @@ class TreeRecorder implements SearchTree {
     const cursor = this.#cursors.get(branch)!;
     const { steps } = branch;
     if (steps.length === cursor.known) return;
-    cursor.extensions++;
+    if (cursor.begun) cursor.extensions++;
+    cursor.begun = false;
     for (let index = cursor.known; index < steps.length; index++) {
       cursor.tip = this.#draft(cursor.tip, steps[index]!.text, false, cursor.extensions, { branch, index });
       cursor.tip.live = 1;
@@ -244,7 +252,7 @@ class TreeRecorder implements SearchTree {
 
   #draft(parent: Draft | null, text: string, given: boolean, extensions: number, origin: Draft["origin"]): Draft {
     const place = { id: this.#drafts.length, parent, text, given, extensions, origin };
-    const draft: Draft = { ...place, roundUnderWay: this.reported + 1, live: 0, closed: null };
+    const draft: Draft = { ...place, roundUnderWay: this.#reported + 1, live: 0, closed: null };
     this.#drafts.push(draft);
     return draft;
   }
@@ -255,6 +263,7 @@ function hold(tip: Draft | null): void {
   for (let draft = tip; draft; draft = draft.parent) draft.live++;
 }
 
-function keyOf(steps: Solution["steps"]): string {
+/** Equal texts step by step have equal keys. */
+export function keyOf(steps: Solution["steps"]): string {
   return JSON.stringify(steps.map(({ text }) => text));
 }

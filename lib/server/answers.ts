@@ -6,6 +6,7 @@
  */
 import { randomUUID } from "node:crypto";
 
+import type { TreeNews } from "../report/recording.js";
 import { answerJson } from "../scheduler/answer-json.js";
 import type { Answer, Progress } from "../scheduler/solve-options.js";
 
@@ -96,17 +97,23 @@ export function* chunksOf(kind: Kind, head: Envelope, answer: Answer, choices: n
   if (withUsage) yield { ...common, choices: [], usage: usageOf(answer) };
 }
 
+/** What there is to tell of a search before its answer. */
+export interface News {
+  readonly progress?: Progress | undefined;
+  readonly tree?: TreeNews | undefined;
+}
+
 /** A chunk that adds nothing to any text. */
-export function progressChunk(kind: Kind, head: Envelope, progress: ProgressJson, withUsage: boolean): object {
+export function newsChunk(kind: Kind, head: Envelope, { progress, tree }: News, withUsage: boolean): object {
   const nothing = kind.piece("", 0, null);
   return {
     ...{ ...head, object: kind.chunk, choices: [nothing], ...(withUsage && { usage: null }) },
-    thinktree: { progress },
+    thinktree: { ...(progress && { progress: progressJson(progress) }), ...(tree && { tree }) },
   };
 }
 
-export type ProgressJson = ReturnType<typeof progressJson>;
-
 export function progressJson({ round, live, finished, bestScore, ledger }: Progress) {
-  return { round, live, finished, bestScore, generatedTokens: ledger.generatedTokens };
+  const { generatedTokens, promptTokens, verifierPromptTokens, verifierTokens, milliseconds } = ledger;
+  const cost = { generatedTokens, promptTokens, verifierPromptTokens, verifierTokens, milliseconds };
+  return { round, live, finished, bestScore, ...cost };
 }

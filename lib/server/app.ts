@@ -25,6 +25,7 @@ import { ApiError, apiErrorOf, invalidRequest } from "./api-error.js";
 import { Metrics } from "./metrics.js";
 import { openaiRoutes } from "./openai-routes.js";
 import { operatorRoutes } from "./operator-routes.js";
+import { pageRoutes } from "./page-routes.js";
 import { Searches, type SearchEngine } from "./searches.js";
 import { settingsOf, type ServerOptions, type ServerSettings } from "./settings.js";
 
@@ -45,7 +46,8 @@ export class Server implements AsyncDisposable {
     const metrics = new Metrics();
     const limits = { ...settings, branches: settings.totalBranches, tokens: settings.totalTokens ?? Infinity };
     const searches = new Searches(engine, limits, metrics);
-    const app = appWith(settings, metrics, log);
+    const sockets = new Set<Socket>();
+    const app = appWith(settings, metrics, sockets, log);
 
     if (settings.corsOrigins.length > 0) {
       const origin = settings.corsOrigins.includes("*") ? "*" : settings.corsOrigins;
@@ -63,12 +65,14 @@ export class Server implements AsyncDisposable {
     const parts = { engine, searches, settings, metrics, client };
     await app.register(openaiRoutes, { ...parts, prefix: "/v1" });
     await app.register(operatorRoutes, parts);
+    await app.register(pageRoutes, parts);
     await app.ready();
-    return new Server(app, searches, settings);
+    return new Server(app, sockets, searches, settings);
   }
 
   private constructor(
     private readonly app: FastifyInstance,
+    private readonly sockets: ReadonlySet<Socket>,
     private readonly searches: Searches,
     private readonly settings: ServerSettings,
   ) {}
@@ -91,8 +95,12 @@ export class Server implements AsyncDisposable {
   async close(): Promise<void> {
     await this.searches.drain(this.settings.drainMs);
     const { server } = this.app;
-    // A connection that has had its last answer is kept for a next one; and who does not take it shall not hold up the end.
-    const sweep = setInterval(() => server.closeIdleConnections(), sweepMs);
+    // A connection that has had its last answer is kept for a next one, and browsers open some before they have a request;
+    // and who does not take its answer shall not hold up the end.
+    const sweep = setInterval(() => {
+      server.closeIdleConnections();
+      for (const socket of this.sockets) if (socket.bytesRead === 0) socket.destroy();
+    }, sweepMs);
     const deadline = setTimeout(() => server.closeAllConnections(), this.settings.clientMs);
     await this.app.close();
     clearInterval(sweep);
@@ -104,7 +112,13 @@ export class Server implements AsyncDisposable {
   }
 }
 
-function appWith(settings: ServerSettings, metrics: Metrics, log: ServerParts["log"]): FastifyInstance {
+/** `sockets` is kept to those that are open. */
+function appWith(
+  settings: ServerSettings,
+  metrics: Metrics,
+  sockets: Set<Socket>,
+  log: ServerParts["log"],
+): FastifyInstance {
   const { bodyBytes, headerBytes, clientMs } = settings;
   const app = fastify({
     bodyLimit: bodyBytes,
@@ -121,12 +135,11 @@ function appWith(settings: ServerSettings, metrics: Metrics, log: ServerParts["l
     routerOptions: { maxParamLength: 256 },
     clientErrorHandler: refuseUnread,
   });
-  let connections = 0;
   app.server.on("connection", (socket) => {
-    connections += 1;
-    socket.once("close", () => (connections -= 1));
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
   });
-  metrics.watchConnections(() => connections);
+  metrics.watchConnections(() => sockets.size);
   app.removeContentTypeParser("text/plain"); // which web pages may send without asking
   app.setValidatorCompiler<z.ZodType>(({ schema }) => (data) => {
     const { data: value, error } = schema.safeParse(data);

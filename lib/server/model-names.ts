@@ -33,8 +33,16 @@ export function searchByName(name: string): NamedSearch {
 
 /** Those that are listed; others in between work as well. */
 export function modelNames(verified: boolean, mostGenerations: number): string[] {
-  const sizes = [4, 16, 64, 256].filter((size) => size <= mostGenerations);
-  const strategies = strategyNames.filter((name) => verified || name === "majority");
+  const sizes = offeredSizes(mostGenerations);
   const named = (stem: string) => [stem, ...sizes.map((size) => `${stem}-${size}`)];
-  return ["thinktree", ...strategies.map((name) => `thinktree-${name}`)].flatMap(named);
+  return ["thinktree", ...offeredStrategies(verified).map((name) => `thinktree-${name}`)].flatMap(named);
+}
+
+export function offeredSizes(mostGenerations: number): number[] {
+  return [4, 16, 64, 256].filter((size) => size <= mostGenerations);
+}
+
+/** Without a verifier there are only votes. */
+export function offeredStrategies(verified: boolean): StrategyName[] {
+  return strategyNames.filter((name) => verified || name === "majority");
 }

@@ -11,14 +11,23 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 
+import { LiveRecording } from "../report/live-recording.js";
 import type { Question } from "../scheduler/conversation.js";
 import type { Answer } from "../scheduler/solve-options.js";
-import { chatKind, chunksOf, completionKind, envelope, progressChunk, progressJson, wholeAnswer } from "./answers.js";
+import { chatKind, chunksOf, completionKind, envelope, newsChunk, progressJson, wholeAnswer } from "./answers.js";
 import { apiErrorOf, gone } from "./api-error.js";
 import { comment, event, eventStream } from "./event-stream.js";
 import { modelNames, searchByName } from "./model-names.js";
 import { chatSchema, completionSchema, type ChatRequest, type CommonRequest } from "./request-schemas.js";
-import { chatCompletion, errorSchema, model, modelList, textCompletion } from "./response-schemas.js";
+import {
+  chatChunk,
+  chatCompletion,
+  errorSchema,
+  model,
+  modelList,
+  textChunk,
+  textCompletion,
+} from "./response-schemas.js";
 import type { SearchEngine, Searches } from "./searches.js";
 import { chatQuestion, completionQuestion, searchOf } from "./search-request.js";
 import type { ServerSettings } from "./settings.js";
@@ -30,8 +39,16 @@ interface Parts {
   readonly client: (authorization: string | undefined, address: string) => string;
 }
 
+/** Between two looks at a tree that somebody follows: no eye is faster. */
+const pulseMs = 150;
+
 const security = [{ key: [] }];
 const errors = { "4xx": errorSchema, "5xx": errorSchema };
+
+const answered = (whole: z.ZodType, chunk: z.ZodType) => {
+  const content = { "application/json": { schema: whole }, "text/event-stream": { schema: chunk } };
+  return { 200: { description: "Whole, or with stream: true as events", content }, ...errors };
+};
 
 export const openaiRoutes: FastifyPluginAsync<Parts> = async (scope, parts) => {
   const { engine, settings, client } = parts;
@@ -58,14 +75,14 @@ export const openaiRoutes: FastifyPluginAsync<Parts> = async (scope, parts) => {
   const chat = { tags, security, summary: "The answer to a chat's last turn", body: chatSchema };
   app.post(
     "/chat/completions",
-    { schema: { ...chat, response: { 200: chatCompletion, ...errors } } },
+    { schema: { ...chat, response: answered(chatCompletion, chatChunk) } },
     (request, reply) => {
       const asked = { question: chatQuestion(request.body), field: "messages" };
       return answering(request, reply, { ...asked, kind: chatKind, prefix: "chatcmpl", body: request.body });
     },
   );
   const text = { tags, security, summary: "The answer to a question", body: completionSchema };
-  app.post("/completions", { schema: { ...text, response: { 200: textCompletion, ...errors } } }, (request, reply) => {
+  app.post("/completions", { schema: { ...text, response: answered(textCompletion, textChunk) } }, (request, reply) => {
     const asked = { question: completionQuestion(request.body), field: "prompt" };
     return answering(request, reply, { ...asked, kind: completionKind, prefix: "cmpl", body: request.body });
   });
@@ -104,13 +121,20 @@ function responder({ engine, searches, settings }: Parts, clientOf: (request: Fa
       return reply.send(wholeAnswer(kind, head, answer, choices));
     }
     const withUsage = body.stream_options?.include_usage === true;
-    const inChunks = body.thinktree?.progress === true;
+    const recording = body.thinktree?.tree === true ? new LiveRecording() : undefined;
+    const inChunks = body.thinktree?.progress === true || recording !== undefined;
+    const watched = recording ? { ...search, options: { ...search.options, watch: recording.watch } } : search;
     const lines = await eventStream({
-      search: (onProgress) => searches.run(search, { ...call, onProgress }).then(finish, told),
-      progress: (progress) => {
-        const json = progressJson(progress);
-        return inChunks ? event(progressChunk(kind, head, json, withUsage)) : comment(JSON.stringify(json));
+      search: async (onProgress) => {
+        const answer = await searches.run(watched, { ...call, onProgress }).then(finish, told);
+        recording?.end(answer.steps);
+        return answer;
       },
+      pulse: recording && { everyMs: pulseMs, news: () => recording.news() },
+      news: (progress, tree) =>
+        inChunks
+          ? event(newsChunk(kind, head, { progress, tree }, withUsage))
+          : comment(JSON.stringify(progressJson(progress!))),
       answer: (answer) => chunksOf(kind, head, answer, choices, withUsage),
       patienceMs: settings.patienceMs,
     });

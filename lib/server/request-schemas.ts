@@ -42,6 +42,7 @@ export const extensionSchema = z
     topK: z.number().int().nonnegative(),
     minP: z.number().min(0).lt(1),
     progress: z.boolean().describe("Streams: progress in chunks of its own, not in comments. Default false"),
+    tree: z.boolean().describe("Streams: besides, the tree as it grows, in the same chunks. Default false"),
   })
   .partial();
 

@@ -9,7 +9,7 @@ import { renderReport } from "../../lib/report/html.js";
 import { beamSearch } from "../../lib/strategies/index.js";
 import { sample } from "../benchmark/sample.js";
 import { needle } from "../strategies/problems.js";
-import { findChromium, Page } from "./browser.js";
+import { findChromium, Page } from "../support/browser.js";
 import { binsFigure, flopsFigure, frontierFigure, hostile, viewOf, watch } from "./samples.js";
 
 const chromium = findChromium();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { layOut } from "../../lib/report/tree-layout.js";
 import { treePicture } from "../../lib/report/tree-picture.js";
-import type { RecordedStep, TreeRecording } from "../../lib/report/tree-recorder.js";
+import type { RecordedStep, TreeRecording } from "../../lib/report/recording.js";
 import { beamSearch, weightedBestOfN } from "../../lib/strategies/index.js";
 import { revisions } from "../../lib/strategies/revisions.js";
 import { needle, wrong } from "../strategies/problems.js";
@@ -82,6 +82,18 @@ describe("layOut", () => {
     ).toEqual([1, 1, 1, 1, 3]);
     const parent = recordingOf([leaf, leaf, { parent: 1, pruned: 1, round: 1 }]);
     expect(layOut(parent).boxes).toHaveLength(3);
+  });
+
+  it("draws all that was pruned together as its best, in a tree of thousands", () => {
+    const crowd = Array.from({ length: 1_000 }, (_, i) => ({ text: `${i}\n`, pruned: 1 + (i % 2), score: i / 1_000 }));
+    expect(layOut(recordingOf(crowd)).boxes).toHaveLength(1_000);
+    const recording = recordingOf([...crowd, {}]);
+    const folded = layOut(recording).boxes.filter(({ step }) => step.pruned !== null);
+    expect(folded.map(({ step, count }) => [step.text, count])).toEqual([
+      ["999\n", 500],
+      ["998\n", 500],
+    ]);
+    expect(treePicture(viewOf(recording))).toContain("the best of 500 pruned together");
   });
 
   it("begins each attempt at the left, below the one before", async () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { recordTree, type TreeRecording } from "../../lib/report/tree-recorder.js";
+import type { TreeRecording } from "../../lib/report/recording.js";
+import { recordTree } from "../../lib/report/tree-recorder.js";
 import { beamSearch, dvts, lookaheadSearch, weightedBestOfN } from "../../lib/strategies/index.js";
 import { revisions } from "../../lib/strategies/revisions.js";
 import { answerOf, anyStrategy, anyToy, chain, needle, right, wrong } from "../strategies/problems.js";

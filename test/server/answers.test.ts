@@ -2,7 +2,14 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { ThinkTreeError } from "../../lib/errors.js";
-import { chatCompletion, modelList, textCompletion } from "../../lib/server/response-schemas.js";
+import {
+  chatChunk,
+  chatCompletion,
+  modelList,
+  searchNews,
+  textChunk,
+  textCompletion,
+} from "../../lib/server/response-schemas.js";
 import { hasOpenaiSchema, openaiFaults } from "../support/openai-schema.js";
 import { chat, closeServersAfterEach, serverOf, text } from "../support/scripted-server.js";
 import { answerOf, ScriptedEngine } from "../support/search-engine.js";
@@ -61,7 +68,12 @@ describe("answers", () => {
       openapi: string;
       paths: Record<
         string,
-        { post?: { requestBody: { content: Record<string, { schema: { required: string[] } }> } } }
+        {
+          post?: {
+            requestBody: { content: Record<string, { schema: { required: string[] } }> };
+            responses: { 200: { content: Record<string, unknown> } };
+          };
+        }
       >;
     }>();
     expect(openapi).toBe("3.1.0");
@@ -77,16 +89,19 @@ describe("answers", () => {
     );
     const { schema } = paths["/v1/chat/completions"]!.post!.requestBody.content["application/json"]!;
     expect(schema.required).toEqual(["model", "messages"]);
+    const { content } = paths["/v1/chat/completions"]!.post!.responses["200"];
+    expect(Object.keys(content)).toEqual(["application/json", "text/event-stream"]);
+    expect(JSON.stringify(content["text/event-stream"])).toContain('"pruned"');
   });
 });
 
 describe("streams", () => {
   it.each([
-    ["chat", chat, "CreateChatCompletionStreamResponse"],
-    ["text", text, "CreateCompletionResponse"],
+    ["chat", chat, "CreateChatCompletionStreamResponse", chatChunk],
+    ["text", text, "CreateCompletionResponse", textChunk],
   ] as const)(
     "of %s: progress in comments, a chunk a step, usage if asked for, the end",
-    async (_, request, schema) => {
+    async (_, request, schema, shape) => {
       const engine = new ScriptedEngine();
       const server = await serverOf(engine);
       const response = server.inject(request({ stream: true, n: 2, stream_options: { include_usage: true } }));
@@ -96,9 +111,12 @@ describe("streams", () => {
       search!.end();
       const { payload, headers } = await response;
       expect(headers["content-type"]).toMatch(/^text\/event-stream/);
-      expect(payload).toMatch(/^: \{"round":1,"live":4,"finished":0,"bestScore":0.5,"generatedTokens":40\}\n\ndata/);
+      expect(payload).toMatch(
+        /^: \{"round":1,"live":4,"finished":0,"bestScore":0.5,"generatedTokens":40,[^\n]*\}\n\ndata/,
+      );
       expect(payload.endsWith("data: [DONE]\n\n")).toBe(true);
       const chunks = eventsOf(payload);
+      for (const chunk of chunks) z.strictObject(shape.shape).parse(chunk);
       // OpenAI's description of text completions knows of no chunk: neither of an open end nor of usage to come.
       const whole = schema === "CreateCompletionResponse" ? [] : chunks;
       expect(whole.flatMap((chunk) => openaiFaults(schema, chunk))).toEqual([]);
@@ -127,6 +145,7 @@ describe("streams", () => {
     const [first] = eventsOf((await response).payload);
     expect(openaiFaults("CreateChatCompletionStreamResponse", first)).toEqual([]);
     expect(first).toMatchObject({ choices: [{ delta: { content: "" } }], thinktree: { progress: { round: 2 } } });
+    z.strictObject(searchNews.shape).parse((first as unknown as { thinktree: unknown }).thinktree);
   });
 
   it("are kept alive by comments", async () => {

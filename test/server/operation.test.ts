@@ -95,6 +95,16 @@ describe("the end of the server", () => {
     await closed;
   });
 
+  it("does not wait for connections that a browser has opened and never used", async () => {
+    const server = await serverOf();
+    const { port } = new URL(await server.listen("127.0.0.1", 0));
+    const socket = connect(Number(port), "127.0.0.1");
+    await once(socket, "connect");
+    const gone = once(socket, "close");
+    await server.close();
+    await gone;
+  });
+
   it("is not ready any more when the engine is lost", async () => {
     const engine = new ScriptedEngine();
     const server = await serverOf(engine);

@@ -9,6 +9,7 @@ import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { Readable, Writable } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
@@ -21,7 +22,7 @@ export function findChromium(): string | undefined {
 interface Message {
   readonly id?: number;
   readonly method?: string;
-  readonly params?: { request?: { url: string }; exceptionDetails?: unknown; entry?: unknown; args?: unknown };
+  readonly params?: { request?: { url: string } };
   readonly result?: unknown;
   readonly error?: { message: string };
 }
@@ -67,17 +68,50 @@ export class Page implements AsyncDisposable {
     return page;
   }
 
-  /** The value of an expression, which must be JSON. */
+  /** The value of an expression, which must be JSON; what a promise comes to. */
   async evaluate<T>(expression: string): Promise<T> {
     const { result } = await this.#send<{ result: { value: T } }>("Runtime.evaluate", {
-      expression,
-      returnByValue: true,
+      ...{ expression, returnByValue: true, awaitPromise: true },
     });
     return result.value;
   }
 
-  async press(key: string): Promise<void> {
-    for (const type of ["keyDown", "keyUp"]) await this.#send("Input.dispatchKeyEvent", { type, key });
+  /** Resolves when the expression is true. @throws Error after half a minute */
+  async until(expression: string): Promise<void> {
+    for (const late = Date.now() + 30_000; Date.now() < late; await setTimeout(20)) {
+      if (await this.evaluate<boolean>(`Boolean(${expression})`)) return;
+    }
+    throw new Error(`it never came to ${expression}`);
+  }
+
+  /** Where the focus is. */
+  async press(key: string, { shift = false } = {}): Promise<void> {
+    const typed = key === "Enter" ? { text: "\r" } : {};
+    const windowsVirtualKeyCode = { Tab: 9, Enter: 13, Escape: 27 }[key];
+    const event = { key, code: key, modifiers: shift ? 8 : 0, windowsVirtualKeyCode, ...typed };
+    for (const type of ["keyDown", "keyUp"]) await this.#send("Input.dispatchKeyEvent", { type, ...event });
+  }
+
+  async type(text: string): Promise<void> {
+    await this.#send("Input.insertText", { text });
+  }
+
+  /** Of the window, in CSS pixels. */
+  async resize(width: number, height: number): Promise<void> {
+    const metrics = { width, height, deviceScaleFactor: 1, mobile: false };
+    await this.#send("Emulation.setDeviceMetricsOverride", metrics);
+  }
+
+  /** What the reader prefers, such as prefers-color-scheme: dark. */
+  async prefer(features: Readonly<Record<string, string>>): Promise<void> {
+    const list = Object.entries(features).map(([name, value]) => ({ name, value }));
+    await this.#send("Emulation.setEmulatedMedia", { features: list });
+  }
+
+  /** What is seen, as PNG. */
+  async screenshot(): Promise<Buffer> {
+    const { data } = await this.#send<{ data: string }>("Page.captureScreenshot", { format: "png" });
+    return Buffer.from(data, "base64");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
