@@ -15,6 +15,8 @@ const checks = [
   ["clang-format", ...(fix ? ["-i"] : ["--dry-run", "-Werror"]), ...cpp],
   ["eslint", ...(fix ? ["--fix"] : []), "."],
   ["tsc", "--noEmit"],
+  ["tsc", "--noEmit", "--project", "tsconfig.page.json"],
+  ["tsc", "--noEmit", "--project", "examples/electron/page"],
   ["depcruise", "--output-type=err", "lib"],
   ["node", "scripts/check-layers.mjs"],
   ["knip"],

@@ -5,10 +5,12 @@ import { mkdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { root, whenChanged } from "./files.mjs";
+import { requireTools } from "./tools.mjs";
 
 const started = Date.now();
 const build = join(root, "build");
 
+requireNode();
 requireTools();
 mkdirSync(build, { recursive: true });
 await alone(join(build, "setup.lock"), async () => {
@@ -20,24 +22,17 @@ await alone(join(build, "setup.lock"), async () => {
   await whenChanged("build/Release/.set-up", [dependencies, "CMakeLists.txt", "native", "bindings"], () =>
     step("native addon (minutes, the first time)", process.execPath, "scripts/build-native.mjs"),
   );
-  await whenChanged("dist/.set-up", [dependencies, "tsconfig.json", "tsconfig.build.json", "lib"], () =>
-    step("TypeScript", process.execPath, "node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"),
-  );
+  const projects = ["tsconfig.build.json", "tsconfig.page.json"];
+  await whenChanged("dist/.set-up", [dependencies, "tsconfig.json", ...projects, "lib"], () => {
+    for (const project of projects)
+      step("TypeScript", process.execPath, "node_modules/typescript/bin/tsc", "-p", project);
+  });
 });
 
-function requireTools() {
+function requireNode() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19))
     stop(`Node ${process.versions.node} is too old: install Node 20.19 or newer`);
-  const works = (command) => spawnSync(command, ["--version"], { stdio: "ignore" }).status === 0;
-  for (const [tool, commands, debian] of [
-    ["a C++ compiler", [process.env.CXX ?? "c++"], "g++"],
-    ["cmake", ["cmake"], "cmake"],
-    ["make or ninja", ["ninja", "make"], "make"],
-    ["git", ["git"], "git"],
-  ]) {
-    if (!commands.some(works)) stop(`${tool} is missing: sudo apt-get install ${debian}`);
-  }
 }
 
 function step(name, command, ...args) {

@@ -6,11 +6,12 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const root = new URL("../../", import.meta.url);
-
-export const { version } = JSON.parse(readFileSync(new URL("package.json", root), "utf8")) as { version: string };
-
-/** An embedded model, or questions for one. */
-export function embedded(name: string): string {
-  return fileURLToPath(new URL(`models/${name}`, root));
+/** `path`: below the package's folder. */
+export function ownFile(path: string): string {
+  return fileURLToPath(new URL(`../../${path}`, import.meta.url));
 }
+
+export const { version } = JSON.parse(readFileSync(ownFile("package.json"), "utf8")) as { version: string };
+
+/** Of the embedded models. */
+export const heldOutQuestions = ownFile("models/heldout.jsonl");

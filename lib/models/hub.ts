@@ -4,7 +4,7 @@
  * Owns: what is asked of the hub; the cache: a file is there whole and as the hub has it, or not at all.
  * Must not know: what is in a model's file, terminals.
  *
- * The transfer itself, with its connections, retries and resumption, is node-llama-cpp's.
+ * The transfer itself, with its connections, retries and resumption, is ipull's.
  */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
@@ -164,9 +164,10 @@ async function fetchInto(
   const holding = join(folder, unfinished, first.sha256 ?? `${commit}-${first.path.replaceAll("/", "-")}`);
   await mkdir(holding, { recursive: true });
   const total = files.reduce((sum, { size }) => sum + size, 0);
+  const urlOf = ({ path }: RemoteFile) =>
+    `${endpoint()}/${wanted.repository}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
   const paths = await transfer({
-    name: `hf:${wanted.repository}/${first.path}#${commit}`,
-    ...{ folder: holding, endpoint: endpoint(), token: process.env["HF_TOKEN"], signal },
+    ...{ urls: files.map(urlOf), folder: holding, token: process.env["HF_TOKEN"], signal },
     onBytes: (done) => onDownload?.({ name: wanted.name, done: Math.min(done, total), total }),
   }).catch((cause: unknown) => {
     if (signal?.aborted) throw cancelled(wanted);

@@ -14,22 +14,19 @@ endif()
 
 function(thinktree_compile_options target)
   if(MSVC)
-    target_compile_options(${target} PRIVATE /W4 /WX /O2)
+    target_compile_options(${target} PRIVATE /W4 /WX /O2 ${thinktree_cpu_flags})
     return()
   endif()
   # shadow=local: a constructor may name its parameters as the members they fill (clang agrees unasked).
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -Werror
                                            $<IF:$<CXX_COMPILER_ID:GNU>,-Wshadow=local,-Wshadow>)
   if(sanitizers)
-    # Debug information names the lines; -O1 keeps a sanitized run within minutes; asserts stay on.
-    target_compile_options(${target} PRIVATE ${sanitizers} -O1 -g -UNDEBUG)
+    # Lines are all that a report names; -O1 keeps a sanitized run within minutes; asserts stay on.
+    target_compile_options(${target} PRIVATE ${sanitizers} -O1 -g1 -UNDEBUG)
     target_link_options(${target} PRIVATE ${sanitizers})
     return()
   endif()
-  target_compile_options(${target} PRIVATE -O3)
-  if(THINKTREE_NATIVE)
-    target_compile_options(${target} PRIVATE -march=native)
-  endif()
+  target_compile_options(${target} PRIVATE -O3 ${thinktree_cpu_flags})
 endfunction()
 
 # node-llama-cpp's addon carries its own llama.cpp of another build. Were ours exported, the loader
@@ -43,5 +40,14 @@ function(thinktree_export_only_napi target)
     # nodelete: Node unloads an addon with its last environment, perhaps under a thread still leaving.
     target_link_options(${target} PRIVATE -Wl,--version-script=${exports} -Wl,-z,nodelete)
     set_target_properties(${target} PROPERTIES LINK_DEPENDS ${exports})
+  endif()
+endfunction()
+
+# A published binary needs no library of the machine's but the C library, and brings no names for a debugger.
+function(thinktree_stand_alone target)
+  if(APPLE)
+    target_link_options(${target} PRIVATE -Wl,-S -Wl,-x)
+  elseif(NOT MSVC)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc -s)
   endif()
 endfunction()

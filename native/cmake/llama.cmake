@@ -3,10 +3,7 @@
 # release. Parameters cross its C API as structs by value, so another release is another ABI: who
 # wants one asks for it with THINKTREE_LLAMA_SOURCE.
 
-# Beside this package when npm installed both into someone's node_modules.
-find_file(pinned_bundle gitRelease.bundle NO_DEFAULT_PATH NO_CACHE
-          PATHS ${CMAKE_CURRENT_SOURCE_DIR}/node_modules/node-llama-cpp/llama
-                ${CMAKE_CURRENT_SOURCE_DIR}/../node-llama-cpp/llama)
+set(pinned_bundle ${THINKTREE_PACKAGES}/node-llama-cpp/llama/gitRelease.bundle)
 set(pinned_commit de3ff815ea7d559ee917f063901b8986f038abc6) # v0.5.0
 
 # What we change in it: docs/decisions/0003. git refuses a patch that does not fit, so that another release cannot be
@@ -57,7 +54,6 @@ set(BUILD_SHARED_LIBS OFF)
 set(LLAMA_BUILD_IS_DEV OFF)
 set(LLAMA_OPENSSL OFF)
 set(LLAMA_ALL_WARNINGS OFF) # theirs to read
-set(GGML_NATIVE ${THINKTREE_NATIVE})
 set(GGML_CUDA ${THINKTREE_CUDA})
 set(GGML_VULKAN ${THINKTREE_VULKAN})
 set(GGML_METAL ${THINKTREE_METAL})
@@ -75,6 +71,9 @@ include_directories(${CMAKE_CURRENT_SOURCE_DIR}/native)
 # `set` above must win over the options that llama.cpp declares.
 set(CMAKE_POLICY_DEFAULT_CMP0077 NEW)
 add_subdirectory(${llama_folder} ${CMAKE_BINARY_DIR}/llama.cpp EXCLUDE_FROM_ALL)
+if(NOT GGML_NATIVE)
+  target_compile_options(ggml-cpu PRIVATE ${thinktree_cpu_flags})
+endif()
 
 # GCC's _tile_loadconfig tells the optimiser that it reads 8 bytes of the 64-byte tile configuration, so that GCC drops
 # the stores to the rest and the first tile instruction is illegal (seen with 12.2 on a Xeon with AMX).
