@@ -16,11 +16,12 @@ import { loadModels } from "./models.js";
 import { grouped, paperOf } from "./paper.js";
 import { policyView } from "./policy-view.js";
 import { ProgressView } from "./progress-view.js";
+import { addQueueFlags, coordinatorFlags, Workers, type QueueFlags } from "./queue-flag.js";
 import { addModelFlags, engineOptions, type ModelFlags } from "./search-flags.js";
 import { decimal, wholeNumber, wholeNumbers } from "./values.js";
 import { writeWhole } from "./whole-file.js";
 
-interface CalibrateFlags extends GraderFlags, ModelFlags {
+interface CalibrateFlags extends GraderFlags, ModelFlags, QueueFlags {
   readonly questions: string;
   readonly out: string;
   readonly budgets: readonly number[];
@@ -46,7 +47,8 @@ The questions are {"question", "answer"}, or of any layout that evaluate takes; 
 hundred that are not those you will measure on. Every one is sampled once to the
 largest budget and searched at each: the budgets' sum, times about four, is what a
 question costs in solutions. Ctrl-C, or a power cut, loses nothing that is paid for:
-the same command goes on from the journal, and ends with the same policy.`;
+the same command goes on from the journal, and ends with the same policy. With
+--redis, the workers of docs/jobs.md do the runs.`;
 
 export function calibrateCommand(interruption: Interruption): Command {
   const command = new Command("calibrate")
@@ -74,7 +76,7 @@ export function calibrateCommand(interruption: Interruption): Command {
     .option("--limit <count>", "only the first questions", wholeNumber(1, Number.MAX_SAFE_INTEGER))
     .option("--seed <number>", "of all searches (default: 1)", wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option("--journal <file.jsonl>", "paid work (default: beside the policy, deleted when it is written)");
-  return addModelFlags(addGraderFlag(command))
+  return addQueueFlags(addModelFlags(addGraderFlag(command)))
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", help)
     .action((flags: CalibrateFlags) => run(flags, interruption));
@@ -84,19 +86,22 @@ async function run(flags: CalibrateFlags, interruption: Interruption): Promise<v
   const { out, budgets, bins, probes, temperature, tolerance, seed } = flags;
   const journal = flags.journal ?? `${out}.journal.jsonl`;
   const questions = await readQuestions(flags.questions, flags.limit);
-  const options = engineOptions(flags, undefined);
+  const options = engineOptions(coordinatorFlags(flags), undefined);
   const progress = new ProgressView(process.stderr);
   await using grader = graderOf(flags, questions);
   await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
+  const workers = new Workers(flags);
+  const run = workers.options({ engine, grader });
+  const execute = run && (await import("../jobs/runs.js")).calibrationByWorkers(run);
   let runs = { done: 0, total: 0 };
   const kept = () => `${grouped(runs.done)} of ${grouped(runs.total)} runs are done and kept in ${journal}`;
   const policy = await interruption.duringKeptWork(kept, (signal) =>
     progress.duringParts("calibrating", (tell) =>
       calibrate(engine, questions, {
-        ...{ budgets, bins, probes, temperature, tolerance, seed, journal, grader, signal },
+        ...{ budgets, bins, probes, temperature, tolerance, seed, journal, grader, signal, execute },
         onProgress: (parts) => {
           runs = parts;
-          tell({ ...parts, note: "" });
+          tell({ ...parts, note: () => workers.note() });
         },
       }),
     ),

@@ -16,7 +16,7 @@ import type { Answer } from "../scheduler/solve-options.js";
 import { beamSearch, majorityVote, type Strategy } from "../strategies/index.js";
 import { normalizeAnswer } from "../verifiers/answer.js";
 import { costView, stepsView } from "./answer-view.js";
-import { embedded } from "./package-files.js";
+import { heldOutQuestions } from "./package-files.js";
 import { grouped, paperOf, seconds, wrap, type Paper } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
 import { wholeNumber } from "./values.js";
@@ -58,7 +58,7 @@ export function demoCommand(): Command {
 }
 
 async function demo(flags: DemoFlags): Promise<void> {
-  const questions = await hardQuestions(flags.questions ?? embedded("heldout.jsonl"), flags.count);
+  const questions = await hardQuestions(flags.questions ?? heldOutQuestions, flags.count);
   const paper = paperOf(process.stdout);
   const progress = new ProgressView(process.stderr);
   await using engine = await progress.during("loading the models", () => Engine.load(modelsOf(flags)));

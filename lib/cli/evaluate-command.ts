@@ -24,12 +24,14 @@ import { journalName } from "./journal-name.js";
 import { loadModels } from "./models.js";
 import { grouped, paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
+import { addQueueFlags, coordinatorFlags, Workers, type QueueFlags } from "./queue-flag.js";
 import {
   addModelFlags,
   addSamplingFlags,
   addStrategyFlags,
   checkStrategyFlags,
   engineOptions,
+  settingsOf,
   strategiesHelp,
   strategyOf,
   type ModelFlags,
@@ -39,7 +41,7 @@ import {
 import { wholeNumber } from "./values.js";
 import { writeWhole } from "./whole-file.js";
 
-interface EvaluateFlags extends GraderFlags, StrategyFlags, SamplingFlags, ModelFlags {
+interface EvaluateFlags extends GraderFlags, StrategyFlags, SamplingFlags, ModelFlags, QueueFlags {
   readonly questions?: string;
   readonly limit?: number;
   readonly seed: number;
@@ -81,7 +83,8 @@ What is printed:
 ${processBenchHelp}
 
 Whatever is answered or scored is kept in the journal. After Ctrl-C, a crash or
-a kill the same command goes on from there, and no work is done twice.
+a kill the same command goes on from there, and no work is done twice. With
+--redis the workers of docs/jobs.md answer; all else is the same.
 
 Exit codes:
   0    all questions were asked, or all solutions scored
@@ -108,7 +111,8 @@ export function evaluateCommand(interruption: Interruption): Command {
     wholeNumber(0, Number.MAX_SAFE_INTEGER),
     1,
   );
-  addModelFlags(command)
+  addModelFlags(command);
+  addQueueFlags(command)
     .optionsGroup("Output:")
     .option("--journal <file>", "keeps what is done (default: thinktree-KIND-HASH.jsonl here, by what is run)")
     .option("--out <file.json>", "write the figures and every answer there")
@@ -127,7 +131,7 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<vo
   if (flags.questions === undefined) {
     throw new ThinkTreeError("INVALID_OPTION", "name --questions FILE, or --processbench FILE for a verifier");
   }
-  const options = engineOptions(flags, name);
+  const options = engineOptions(coordinatorFlags(flags), name);
   checkStrategyFlags(flags); // mistakes are told before gigabytes are loaded
   const questions = await readQuestions(flags.questions, flags.limit);
 
@@ -136,9 +140,19 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<vo
   await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
   const strategy = name && strategyOf(name, flags, engine.models);
   const by = strategy === undefined ? { budget: n } : { strategy };
-  const task: EvaluationTask = { engine, questions, seed, grader, solve: { ...by, temperature, topK, topP, minP } };
+  const sampling = { temperature, topK, topP, minP };
+  const task: EvaluationTask = { engine, questions, seed, grader, solve: { ...by, ...sampling } };
   const journal = flags.journal ?? journalName("evaluate", runOf(task));
   const method = strategy === undefined ? `policy, ${n} generations` : `${strategy.name}, n ${n}`;
+
+  const workers = new Workers(flags);
+  const run = workers.options({ engine, grader });
+  const execute =
+    run &&
+    (await import("../jobs/runs.js")).evaluationByWorkers(run, {
+      strategy: name === undefined ? null : { name, settings: settingsOf(name, flags, engine.models) },
+      solve: { ...(name === undefined && { budget: n }), ...sampling },
+    });
 
   let done = 0;
   const kept = () => `${grouped(done)} of ${grouped(questions.length)} questions are done and kept in ${journal}`;
@@ -146,10 +160,11 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<vo
     progress.duringParts(method, (tell) =>
       evaluate({
         ...task,
-        ...{ journal, signal },
+        ...{ journal, signal, execute },
         onProgress: ({ right, ...parts }) => {
           done = parts.done;
-          tell({ ...parts, note: done === 0 ? "" : `${((100 * right) / done).toFixed(1)}% right` });
+          const share = done === 0 ? "" : `${((100 * right) / done).toFixed(1)}% right`;
+          tell({ ...parts, note: () => workers.note(share) });
         },
       }),
     ),

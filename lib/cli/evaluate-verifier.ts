@@ -24,11 +24,12 @@ import { loadModels } from "./models.js";
 import { journalName } from "./journal-name.js";
 import { grouped, paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
+import { coordinatorFlags, Workers, type QueueFlags } from "./queue-flag.js";
 import { engineOptions, hasVerifier, type ModelFlags } from "./search-flags.js";
 import { decimal } from "./values.js";
 import { writeWhole } from "./whole-file.js";
 
-export interface VerifierFlags extends ModelFlags {
+export interface VerifierFlags extends ModelFlags, QueueFlags {
   readonly processbench: readonly string[];
   readonly threshold?: number;
   readonly tuneThreshold?: string;
@@ -44,7 +45,7 @@ const usualThreshold = 0.5;
 const itsFlags: ReadonlySet<string> = new Set([
   ...["processbench", "threshold", "tuneThreshold", "limit", "journal", "out", "json", "help"],
   ...["generator", "verifier", "verifierLora", "verifierRecipe", "verifierReference", "verifierVotes", "cacheFolder"],
-  ...["kvCells", "kvMib", "kvType", "threads", "gpuLayers"],
+  ...["kvCells", "kvMib", "kvType", "threads", "gpuLayers", "redis", "queue"],
 ]);
 
 export const processBenchHelp = `
@@ -109,10 +110,13 @@ export async function evaluateVerifier(flags: VerifierFlags, interruption: Inter
   const progress = new ProgressView(process.stderr);
   // The verifier's file writes the steps down, too: it has room for them wherever the verifier has. Its weights are there once.
   const generator = flags.generator ?? (flags.verifier === false ? undefined : flags.verifier);
-  const options = engineOptions({ ...flags, ...(generator !== undefined && { generator }) }, undefined);
+  const options = engineOptions(
+    { ...coordinatorFlags(flags), ...(generator !== undefined && { generator }) },
+    undefined,
+  );
   await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
   const journal = flags.journal ?? journalName("verifier", scoringRunOf(engine));
-  const scored = await scoresOf(files, engine, journal, progress, interruption);
+  const scored = await scoresOf(files, engine, journal, new Workers(flags), progress, interruption);
 
   const of = (file: string) => scored.get(file)!;
   const threshold =
@@ -144,19 +148,22 @@ async function scoresOf(
   files: readonly JudgedFile[],
   engine: Engine,
   journal: string,
+  workers: Workers,
   progress: ProgressView,
   interruption: Interruption,
 ) {
   let parts = { done: 0, total: 0 };
   const kept = () => `${grouped(parts.done)} of ${grouped(parts.total)} solutions are scored and kept in ${journal}`;
+  const run = workers.options({ engine });
+  const execute = run && (await import("../jobs/runs.js")).scoringByWorkers(run);
   const solutions = files.flatMap(({ solutions }) => solutions);
   const scores = await interruption.duringKeptWork(kept, (signal) =>
     progress.duringParts("scoring", (tell) =>
       scoreSteps({
-        ...{ engine, solutions, journal, signal },
+        ...{ engine, solutions, journal, signal, execute },
         onProgress: (report) => {
           parts = report;
-          tell({ ...report, note: "" });
+          tell({ ...report, note: () => workers.note() });
         },
       }),
     ),

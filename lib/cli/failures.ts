@@ -28,7 +28,9 @@ const mendable: ReadonlySet<ErrorCode> = new Set([
   "EMPTY_PROMPT",
   "INVALID_OPTION",
   "MODEL_LOAD_FAILED",
+  "NO_BINARY",
   "NO_VERIFIER",
+  "QUEUE_FAILED",
   "UNSUPPORTED_MODEL",
 ]);
 

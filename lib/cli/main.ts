@@ -8,6 +8,7 @@
 import { Command } from "commander";
 
 import { benchCommand } from "./bench-command.js";
+import { buildCommand } from "./build-command.js";
 import { calibrateCommand } from "./calibrate-command.js";
 import { demoCommand } from "./demo-command.js";
 import { evaluateCommand } from "./evaluate-command.js";
@@ -21,6 +22,7 @@ import { paperOf } from "./paper.js";
 import { reproduceCommand } from "./reproduce-command.js";
 import { serveCommand } from "./serve-command.js";
 import { solveCommand } from "./solve-command.js";
+import { workerCommand } from "./worker-command.js";
 
 // `thinktree ... | head` closes the pipe when it has read enough: no error, and nobody is left to write to.
 for (const stream of [process.stdout, process.stderr]) {
@@ -59,6 +61,7 @@ for (const command of [
   solveCommand(interruption),
   evaluateCommand(interruption),
   calibrateCommand(interruption),
+  workerCommand(interruption),
   reproduceCommand(interruption),
   benchCommand(interruption),
   serveCommand(interruption),
@@ -66,6 +69,7 @@ for (const command of [
   importPrmCommand(interruption),
   importLoraCommand(interruption),
   demoCommand(),
+  buildCommand(),
 ])
   program.addCommand(command);
 for (const command of [program, ...program.commands]) {

@@ -31,8 +31,8 @@ export interface Parts {
   readonly total: number;
   /** Null while unknown. */
   readonly remainingMs: number | null;
-  /** How it goes so far; may be empty. */
-  readonly note: string;
+  /** How it goes so far; may be empty. A function is asked each time the line is drawn. */
+  readonly note: string | (() => string);
 }
 
 const frames = [..."⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"];
@@ -109,7 +109,8 @@ export function progressLine(moment: Moment, { columns, colors }: Paper): string
   const { frame, label, elapsedMs, search } = moment;
   const parts = [`${frames[frame % frames.length]!} ${label}`];
   if (moment.parts) {
-    const { done, total, remainingMs, note } = moment.parts;
+    const { done, total, remainingMs } = moment.parts;
+    const note = typeof moment.parts.note === "string" ? moment.parts.note : moment.parts.note();
     parts[0] += ` ${bar(done / total)} ${grouped(done)} of ${grouped(total)}`;
     if (note !== "") parts.push(note);
     if (remainingMs !== null) parts.push(`${seconds(remainingMs)} left`);

@@ -7,6 +7,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { Command, Option } from "commander";
 
+import { embeddedModel } from "../engine/embedded.js";
 import { readQuestions } from "../evaluation/questions.js";
 import { mathGrader } from "../grading/math-grader.js";
 import type { Verdict } from "../report/data.js";
@@ -14,7 +15,7 @@ import { full, quick } from "../report/experiments.js";
 import { renderReport } from "../report/html.js";
 import { reproduce } from "../report/reproduce.js";
 import type { Interruption } from "./interruption.js";
-import { embedded, version } from "./package-files.js";
+import { heldOutQuestions, version } from "./package-files.js";
 import { paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
 import { wholeNumber } from "./values.js";
@@ -55,15 +56,15 @@ async function run({ full: large, limit, out, seed }: ReproduceFlags, interrupti
   const usual = large ? full : quick;
   const scale = { ...usual, questions: limit ?? usual.questions };
   const folder = `${out}.work`;
-  const questions = await readQuestions(embedded("heldout.jsonl"), scale.questions);
+  const questions = await readQuestions(heldOutQuestions, scale.questions);
   await mkdir(folder, { recursive: true });
   const progress = new ProgressView(process.stderr);
   await using grader = mathGrader();
   const models = {
-    generator: embedded("tiny-generator.gguf"),
-    verifier: embedded("tiny-strong.gguf"),
-    reviser: embedded("tiny-reviser.gguf"),
-    large: embedded("tiny-large.gguf"),
+    generator: embeddedModel("tiny-generator"),
+    verifier: embeddedModel("tiny-strong"),
+    reviser: embeddedModel("tiny-reviser"),
+    large: embeddedModel("tiny-large"),
   };
   const kept = () => `what is done is kept in ${folder}`;
   const report = await interruption.duringKeptWork(kept, (signal) =>

@@ -6,6 +6,7 @@
  */
 import { InvalidArgumentError, Option, type Command } from "commander";
 
+import { embeddedModel } from "../engine/embedded.js";
 import type { Adapter } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
 import type { Engine } from "../scheduler/engine.js";
@@ -21,7 +22,6 @@ import {
 } from "../strategies/index.js";
 import { aggregations } from "../verifiers/aggregation.js";
 import { checkLoraFlags, loraOption, type LoraFlags } from "./lora-flag.js";
-import { embedded } from "./package-files.js";
 import { stepsOption } from "./steps-flag.js";
 import { decimal, wholeNumber } from "./values.js";
 
@@ -141,7 +141,11 @@ export function addModelFlags(command: Command): Command {
     )
     .option("--system <text>", "what it is told besides the question (default: as the recipe says)")
     .addOption(stepsOption())
-    .option("--verifier <file.gguf>", "scores them (default: the embedded one with the embedded generator)", fileName)
+    .option(
+      "--verifier <file.gguf>",
+      "scores them; a reward head alone: the generator's own states (default: the embedded one with the embedded generator)",
+      fileName,
+    )
     .option("--no-verifier", "load none: majority needs none")
     .option(
       "--verifier-recipe <name|file.json>",
@@ -236,8 +240,8 @@ function modelsOf(
     ...(flags.verifierVotes !== undefined && { votes: flags.verifierVotes }),
     ...layersAndAdapters(gpuLayers, flags.verifierLora),
   };
-  const judge = verifier === undefined && generator === undefined ? embedded("tiny-strong.gguf") : verifier;
-  const path = generator ?? embedded("tiny-generator.gguf");
+  const judge = verifier === undefined && generator === undefined ? embeddedModel("tiny-strong") : verifier;
+  const path = generator ?? embeddedModel("tiny-generator");
   if (Object.keys(asked).length + Object.keys(read).length === 0) {
     return { ...(generator !== undefined && { generator }), ...(verifier !== undefined && { verifier }) };
   }
@@ -252,13 +256,18 @@ function layersAndAdapters(gpuLayers: number | undefined, adapters: readonly Ada
  * Before the models are loaded, to tell mistakes early, and after, with the verifier's own aggregation.
  * @throws {ThinkTreeError} INVALID_OPTION
  */
-export function strategyOf(
+export function strategyOf(name: StrategyName, flags: StrategyFlags, models?: Partial<Engine["models"]>): Strategy {
+  return strategyByName(name, settingsOf(name, flags, models));
+}
+
+/** What `strategyOf` makes the strategy of. */
+export function settingsOf(
   name: StrategyName,
   { n, beamWidth, workAhead, lookahead, length, select, aggregation, temperature }: StrategyFlags,
   { verifier }: Partial<Engine["models"]> = {},
-): Strategy {
+): StrategySettings {
   const chosen = aggregation ?? (verifier && name !== "majority" ? aggregationOf(verifier) : undefined);
-  return strategyByName(name, {
+  return {
     n,
     ...(beamWidth !== undefined && { beamWidth }),
     ...(workAhead !== undefined && { workAhead }),
@@ -267,7 +276,7 @@ export function strategyOf(
     ...(select !== undefined && { select }),
     ...(chosen !== undefined && { aggregation: chosen }),
     ...(temperature !== undefined && { temperature }),
-  });
+  };
 }
 
 function fileName(text: string): string {

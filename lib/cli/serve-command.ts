@@ -36,6 +36,7 @@ interface ServeFlags extends ModelFlags {
   readonly bodyKib: number;
   readonly logLevel: string;
   readonly logPrompts?: true;
+  readonly isolation?: true;
 }
 
 const help = `
@@ -48,6 +49,7 @@ Examples:
     "Mia has 4 bags with 6 pens each. How many pens has she?"}]}'
 
 Routes:
+  GET  /  a page to ask on, and to see the tree grow
   POST /v1/chat/completions, /v1/completions    GET /v1/models
   GET  /health, /ready, /metrics, /openapi.json
 docs/serve.md says what models' names and the field "thinktree" mean.
@@ -88,7 +90,9 @@ export function serveCommand(interruption: Interruption): Command {
     .option("--total-tokens <count>", "that they may generate (default: as the generations do)", tokens)
     .option("--queue <count>", "searches that wait; more are refused (default: 256)", wholeNumber(0, 1 << 20), 256)
     .option("--queue-time <span>", "that one waits at most (default: 30s)", duration, 30_000)
-    .option("--drain-time <span>", "that searches have to end after a signal (default: 30s)", duration, 30_000);
+    .option("--drain-time <span>", "that searches have to end after a signal (default: 30s)", duration, 30_000)
+    .optionsGroup("Faults:")
+    .option("--isolation", "models in a process of their own: started again when it dies, searches go on");
   addModelFlags(command);
   return addPolicyFlags(command)
     .optionsGroup("Log:")
@@ -108,7 +112,9 @@ async function serve(flags: ServeFlags, interruption: Interruption): Promise<voi
   settingsOf(options); // a mistake is told before gigabytes are loaded
   const progress = new ProgressView(process.stderr);
   const load = (local: Parameters<typeof Engine.load>[0]) => Engine.load(local);
-  await using engine = await loadModels(engineOptions(flags, undefined), load, progress, interruption);
+  const isolation = flags.isolation && ({ isolation: "process" } as const);
+  const named = { ...engineOptions(flags, undefined), ...isolation };
+  await using engine = await loadModels(named, load, progress, interruption);
   const log = { level: flags.logLevel, stream: process.stderr };
   const { Server } = await import("../server/app.js"); // no other command waits for a server to be read
   const server = await Server.create({ engine, options, version, log });

@@ -1,22 +1,21 @@
 /**
  * A strategy over many questions: how often it is right, and what that costs.
  *
- * Owns: which questions are under way, the journal of those that are done, progress.
+ * Owns: what is asked of each question, what its record depends on, progress.
  * Must not know: any one strategy's insides, how answers are graded, terminals.
  */
 import { createHash } from "node:crypto";
 
 import { ThinkTreeError } from "../errors.js";
 import type { Grader } from "../grading/grader.js";
-import { forEachOf } from "../scheduler/at-once.js";
 import { usualGenerations } from "../scheduler/budget.js";
 import type { Engine } from "../scheduler/engine.js";
 import type { SolveOptions } from "../scheduler/solve-options.js";
 import { summarize, type Summary } from "./curve.js";
-import { Journal } from "./journal.js";
-import { Pace, type PaceReport } from "./pace.js";
-import { digestOf, type Question } from "./questions.js";
+import type { PaceReport } from "./pace.js";
+import { bareQuestion, digestOf, type BareQuestion, type Question } from "./questions.js";
 import { failedRecord, recordOf, type QuestionRecord } from "./records.js";
+import { doUnits, here, type Executor, type Unit } from "./units.js";
 
 export interface EvaluationTask {
   readonly engine: Pick<Engine, "fingerprints" | "models" | "policy" | "solve">;
@@ -37,10 +36,18 @@ export interface EvaluationOptions extends EvaluationTask {
    * branch pays for the cells of all.
    */
   readonly branches?: number;
+  /** Who asks the questions; default: this process. */
+  readonly execute?: Executor<EvaluationWork, QuestionRecord> | undefined;
   /** Stops it: what is finished is in the journal, and the promise rejects with CANCELLED. */
   readonly signal?: AbortSignal | undefined;
   /** Called at the beginning and after every question. */
   readonly onProgress?: ((progress: EvaluationProgress) => void) | undefined;
+}
+
+/** One question's part of an evaluation. */
+export interface EvaluationWork {
+  readonly question: BareQuestion;
+  readonly seed: number;
 }
 
 export interface EvaluationProgress extends PaceReport {
@@ -70,40 +77,37 @@ export function runOf({ engine, questions, solve, seed, grader }: EvaluationTask
 
 /** @throws {ThinkTreeError} CANCELLED, INVALID_OPTION (also a journal of another run), and as Engine.solve. */
 export async function evaluate(options: EvaluationOptions): Promise<Evaluation> {
-  const { engine, questions, solve, branches = 64, onProgress } = options;
-  for (const { answer } of questions) options.grader.check?.(answer); // told before anything is paid for
-  const journal = await Journal.open<QuestionRecord>(options.journal, runOf(options));
-  try {
-    let right = questions.filter(({ id }) => journal.get(id)?.right).length;
-    const pace = new Pace(questions.length, journal.size, (parts) => onProgress?.({ ...parts, right }));
-    const left = questions.filter(({ id }) => journal.get(id) === undefined);
-    const each = solve.strategy?.generations ?? generationsOf(solve.budget);
-    await forEachOf(left, Math.max(1, Math.floor(branches / each)), options.signal, async (question, _, signal) => {
-      const record = await answerOne(question, signal, options);
-      await journal.append(question.id, record);
-      if (record.right) right++;
-      pace.count();
-    });
-    const records = questions.map(({ id }) => journal.get(id)!);
-    return { ...summarize(records, solve.strategy, engine.models), records };
-  } finally {
-    await journal.close();
-  }
+  const { engine, questions, solve, seed, grader, journal, branches = 64, signal, onProgress } = options;
+  for (const { answer } of questions) grader.check?.(answer); // told before anything is paid for
+  const run = runOf(options);
+  const asks = (work: EvaluationWork, ending: AbortSignal) => answerOne(engine, grader, solve, work, ending);
+  const execute = options.execute ?? here(branches, asks);
+  let right = 0;
+  const found = await doUnits({
+    ...{ journal, run, execute, signal },
+    units: questions.map((question) => unitOf(question, solve, seed)),
+    onValue: (record: QuestionRecord) => void (record.right && right++),
+    onProgress: (parts) => onProgress?.({ ...parts, right }),
+  });
+  const records = questions.map(({ id }) => found(id));
+  return { ...summarize(records, solve.strategy, engine.models), records };
 }
 
-async function answerOne(
-  question: Question,
+function unitOf(question: Question, solve: EvaluationTask["solve"], seed: number): Unit<EvaluationWork> {
+  const branches = solve.strategy?.generations ?? generationsOf(solve.budget);
+  return { key: question.id, branches, work: { question: bareQuestion(question), seed: seedOf(seed, question.id) } };
+}
+
+/** One question of an evaluation. @throws {ThinkTreeError} as Engine.solve, but for CONTEXT_EXCEEDED, which is a wrong answer */
+export async function answerOne(
+  engine: Pick<Engine, "solve">,
+  grader: Pick<Grader, "answerOf" | "grade">,
+  solve: EvaluationTask["solve"],
+  { question, seed }: EvaluationWork,
   signal: AbortSignal,
-  { engine, solve, seed, grader }: EvaluationOptions,
 ): Promise<QuestionRecord> {
   try {
-    const { answerOf } = grader;
-    const answer = await engine.solve(question.question, {
-      ...solve,
-      answerOf,
-      seed: seedOf(seed, question.id),
-      signal,
-    });
+    const answer = await engine.solve(question.question, { ...solve, answerOf: grader.answerOf, seed, signal });
     return await recordOf(question, answer, grader);
   } catch (error) {
     if (ThinkTreeError.isInstance(error) && error.code === "CONTEXT_EXCEEDED") return failedRecord(question);

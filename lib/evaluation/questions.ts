@@ -27,6 +27,17 @@ export interface Question {
   readonly other: Readonly<Record<string, unknown>>;
 }
 
+/** What asking and grading need of a question. */
+export type BareQuestion = Omit<Question, "grader" | "other">;
+
+export function bareQuestion({ id, question, answer, subject, level }: Question): BareQuestion {
+  return {
+    ...{ id, question, answer },
+    ...(subject !== undefined && { subject }),
+    ...(level !== undefined && { level }),
+  };
+}
+
 /**
  * The first `limit` questions of a file: JSON lines, a JSON array or Parquet, gzipped or not, in the layout of any of
  * `data-sets/question-layouts.ts`. Which, is told by the content.

@@ -5,10 +5,11 @@
  * Must not know: journals, how many questions there are.
  */
 import type { Ledger } from "../engine/addon.js";
+import { noCost } from "../engine/no-figures.js";
 import type { Grader } from "../grading/grader.js";
 import type { Answer } from "../scheduler/solve-options.js";
 import { choices, type Choice, type Sample } from "./estimators.js";
-import type { Question } from "./questions.js";
+import type { BareQuestion } from "./questions.js";
 import { sharingOf, type Sharing } from "./sharing.js";
 import { seededRandom, shuffle } from "./statistics.js";
 
@@ -41,7 +42,7 @@ export function choiceOf(strategy: string): Choice | undefined {
 }
 
 export async function recordOf(
-  question: Question,
+  question: BareQuestion,
   found: Answer,
   grader: Pick<Grader, "grade">,
 ): Promise<QuestionRecord> {
@@ -55,7 +56,7 @@ export async function recordOf(
 }
 
 /** Of a question that could not be put to the model. */
-export function failedRecord(question: Question): QuestionRecord {
+export function failedRecord(question: BareQuestion): QuestionRecord {
   const nothing = {
     answer: null,
     right: false,
@@ -88,24 +89,6 @@ export async function sampledOf(
   return { samples, sharing: sharingOf(found.candidates, found.generations, found.ledger) };
 }
 
-function asked({ id, question, answer, subject, level }: Question) {
-  return {
-    ...{ id, question, reference: answer },
-    ...(subject !== undefined && { subject }),
-    ...(level !== undefined && { level }),
-  };
+function asked({ answer: reference, ...question }: BareQuestion) {
+  return { ...question, reference };
 }
-
-const noCost: Ledger = {
-  ...{
-    promptTokens: 0,
-    generatedTokens: 0,
-    coalescedTokens: 0,
-    verifierPromptTokens: 0,
-    verifierTokens: 0,
-    referenceTokens: 0,
-    recomputedTokens: 0,
-  },
-  ...{ kvCellsPeak: 0, verifierKvCellsPeak: 0, treeTokensPeak: 0, milliseconds: 0, flops: 0 },
-  ...{ speculatedTokens: 0, speculatedKept: 0, draftTokens: 0 },
-};

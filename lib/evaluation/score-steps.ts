@@ -1,16 +1,15 @@
 /**
  * A verifier's scores of many given solutions.
  *
- * Owns: which solutions are under way, the journal of those that are scored.
+ * Owns: that equal solutions are scored once, what scores depend on.
  * Must not know: what is right, what becomes of the scores.
  */
 import { createHash } from "node:crypto";
 
 import { ThinkTreeError } from "../errors.js";
-import { forEachOf } from "../scheduler/at-once.js";
 import type { Engine } from "../scheduler/engine.js";
-import { Journal } from "./journal.js";
-import { Pace, type PaceReport } from "./pace.js";
+import type { PaceReport } from "./pace.js";
+import { doUnits, here, type Executor } from "./units.js";
 
 export interface GivenSolution {
   readonly question: string;
@@ -27,6 +26,8 @@ export interface StepScoring {
   readonly journal: string;
   /** Solutions to have under way at once; default 16, which fills the batches. */
   readonly atOnce?: number;
+  /** Who scores them; default: this process. */
+  readonly execute?: Executor<GivenSolution, KeptScores> | undefined;
   /** Stops it: what is finished is in the journal, and the promise rejects with CANCELLED. */
   readonly signal?: AbortSignal | undefined;
   /** Called at the beginning and after every solution. */
@@ -35,6 +36,11 @@ export interface StepScoring {
 
 /** One a step, in [0, 1]; null: the solution does not fit the model's context. */
 export type StepScores = readonly number[] | null;
+
+/** As the journal has them. */
+export interface KeptScores {
+  readonly scores: StepScores;
+}
 
 /** What scores depend on beside the solution: the journal is refused to any other. */
 export function scoringRunOf({ fingerprints, models: { verifier } }: StepScoring["engine"]): object {
@@ -46,32 +52,28 @@ export function scoringRunOf({ fingerprints, models: { verifier } }: StepScoring
  * @throws {ThinkTreeError} CANCELLED, INVALID_OPTION (also a journal of another verifier), and as Engine.score
  */
 export async function scoreSteps(scoring: StepScoring): Promise<StepScores[]> {
-  const { engine, solutions, atOnce = 16, signal, onProgress } = scoring;
+  const { engine, solutions, journal, atOnce = 16, signal, onProgress } = scoring;
   const keys = solutions.map(keyOf);
   const distinct = new Map(keys.map((key, i) => [key, solutions[i]!]));
-  const journal = await Journal.open<{ scores: StepScores }>(scoring.journal, scoringRunOf(engine));
-  try {
-    const left = [...distinct].filter(([key]) => journal.get(key) === undefined);
-    const pace = new Pace(distinct.size, distinct.size - left.length, (report) => onProgress?.(report));
-    await forEachOf(left, atOnce, signal, async ([key, solution], _, signal) => {
-      await journal.append(key, { scores: await scoresOf(engine, solution, signal) });
-      pace.count();
-    });
-    return keys.map((key) => journal.get(key)!.scores);
-  } finally {
-    await journal.close();
-  }
+  const scoresOf = await doUnits({
+    ...{ journal, signal, onProgress },
+    run: scoringRunOf(engine),
+    units: [...distinct].map(([key, { question, steps }]) => ({ key, branches: 1, work: { question, steps } })),
+    execute: scoring.execute ?? here(atOnce, (solution, ending) => scoreOne(engine, solution, ending)),
+  });
+  return keys.map((key) => scoresOf(key).scores);
 }
 
-async function scoresOf(
-  engine: StepScoring["engine"],
+/** @throws {ThinkTreeError} as Engine.score, but for CONTEXT_EXCEEDED: there are no scores then */
+export async function scoreOne(
+  engine: Pick<Engine, "score">,
   { question, steps }: GivenSolution,
   signal: AbortSignal,
-): Promise<StepScores> {
+): Promise<KeptScores> {
   try {
-    return (await engine.score(question, steps, { signal })).scores;
+    return { scores: (await engine.score(question, steps, { signal })).scores };
   } catch (error) {
-    if (ThinkTreeError.isInstance(error) && error.code === "CONTEXT_EXCEEDED") return null;
+    if (ThinkTreeError.isInstance(error) && error.code === "CONTEXT_EXCEEDED") return { scores: null };
     throw error;
   }
 }

@@ -6,11 +6,11 @@
  *
  * Killed at any moment, it goes on from its journal and ends with the same policy: every run has its own seed.
  */
-import { digestOf, type Question } from "../evaluation/questions.js";
+import { bareQuestion, digestOf, type BareQuestion, type Question } from "../evaluation/questions.js";
 import type { Grader } from "../grading/grader.js";
-import { Journal } from "../evaluation/journal.js";
+import type { PaceReport } from "../evaluation/pace.js";
 import { sampledOf } from "../evaluation/records.js";
-import { ThinkTreeError } from "../errors.js";
+import { doUnits, here, type Executor, type Unit } from "../evaluation/units.js";
 import type { Engine } from "../scheduler/engine.js";
 import type { Policy } from "../scheduler/policy.js";
 import { bestOfN, majorityVote, strategyWithin, type StrategyName } from "../strategies/index.js";
@@ -30,28 +30,26 @@ export interface CollectOptions {
   /** Also says how answers are read off, where they are not stated as others are. */
   readonly grader: Pick<Grader, "name" | "answerOf" | "grade" | "check">;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: CalibrateProgress) => void) | undefined;
+  /** Who runs the units; default: this process. */
+  readonly execute?: Executor<CalibrationWork, CalibrationPaid> | undefined;
+  /** Of runs: one for each question's samples, one for each search. Called at the beginning and after each. */
+  readonly onProgress?: ((progress: PaceReport) => void) | undefined;
 }
 
 export type CalibrateOptions = CollectOptions & Omit<PolicyOptions, "temperature">;
 
-export interface CalibrateProgress {
-  /** Runs: one for each question's samples, one for each search. */
-  readonly done: number;
-  readonly total: number;
-  /** By the pace since the start; null before the first run. */
-  readonly remainingMs: number | null;
+/** One run over one question: a search, or (null) as many samples as there are generations. */
+export interface CalibrationWork {
+  readonly question: BareQuestion;
+  readonly seed: number;
+  readonly temperature: number;
+  readonly generations: number;
+  readonly search: SearchSpec | null;
 }
 
 /** What the journal keeps of one run. */
-type Paid =
+export type CalibrationPaid =
   (Pick<CalibrationRecord, "samples" | "sharing"> & { readonly state: readonly number[] }) | CalibrationSearch;
-
-interface Unit {
-  readonly key: string;
-  readonly generations: number;
-  run(): Promise<Paid>;
-}
 
 /** Branches that share the engine's batches: more only wait for each other. */
 const branchesAtOnce = 64;
@@ -87,32 +85,17 @@ export async function collectRecords(
     grader,
   };
   for (const { answer } of questions) options.grader.check?.(answer); // told before anything is paid for
-  const journal = await Journal.open<Paid>(options.journal, run);
-  try {
-    const units = questions.flatMap((question, i) => unitsOf(engine, question, seed + i, searches, options));
-    const missing = units.filter(({ key }) => journal.get(key) === undefined);
-    const begun = performance.now();
-    let finished = 0;
-    const report = () => {
-      const each = (performance.now() - begun) / finished;
-      const remainingMs = finished === 0 ? null : each * (missing.length - finished);
-      onProgress?.({ done: units.length - missing.length + finished, total: units.length, remainingMs });
-    };
-    report();
-    await inTurn(missing, async (unit) => {
-      if (signal?.aborted) throw new ThinkTreeError("CANCELLED", "the calibration was stopped");
-      await journal.append(unit.key, await unit.run());
-      finished++;
-      report();
-    });
-    return questions.map(({ id }) => {
-      const paid = <T extends Paid>(unit: string) => journal.get(`${id}/${unit}`) as T;
-      const sampled = paid<Extract<Paid, { samples: unknown }>>("samples");
-      return { id, ...sampled, searches: searches.map((search) => paid<CalibrationSearch>(nameOf(search))) };
-    });
-  } finally {
-    await journal.close();
-  }
+  const runs = (work: CalibrationWork, ending: AbortSignal) => runOne(engine, options.grader, work, ending);
+  const paidFor = await doUnits({
+    ...{ journal: options.journal, run, signal, onProgress },
+    units: questions.flatMap((question, i) => unitsOf(question, seed + i, temperature, budgets, searches)),
+    execute: options.execute ?? here(branchesAtOnce, runs),
+  });
+  return questions.map(({ id }) => {
+    const paid = <T extends CalibrationPaid>(unit: string) => paidFor(`${id}/${unit}`) as T;
+    const sampled = paid<Extract<CalibrationPaid, { samples: unknown }>>("samples");
+    return { id, ...sampled, searches: searches.map((search) => paid<CalibrationSearch>(nameOf(search))) };
+  });
 }
 
 export type SearchSpec = Pick<CalibrationSearch, "strategy" | "settings" | "generations">;
@@ -138,37 +121,43 @@ function usualSearches(budgets: readonly number[], verified: boolean): SearchSpe
 }
 
 function unitsOf(
-  engine: Engine,
-  { id, question, answer: reference }: Question,
+  question: Question,
   seed: number,
+  temperature: number,
+  budgets: readonly number[],
   searches: readonly SearchSpec[],
-  { budgets, temperature, grader, signal }: CollectOptions,
-): Unit[] {
-  const n = Math.max(...budgets);
-  const { answerOf } = grader;
-  const right = (answer: string | null) => grader.grade(answer, reference);
-  const samples = async () => {
-    const strategy = engine.models.verifier === undefined ? majorityVote({ n }) : bestOfN({ n });
-    const [found, state] = await Promise.all([
-      engine.solve(question, { strategy, seed, temperature, answerOf, signal }),
-      engine.hiddenState(question),
-    ]);
-    const { samples, sharing } = await sampledOf(found, reference, grader);
-    return { samples, sharing, state: Array.from(state, (value) => Number(value.toPrecision(6))) };
-  };
-  const search = async ({ strategy: name, settings, generations }: SearchSpec) => {
-    const strategy = strategyWithin(generations, name, settings);
-    const { answer, ledger } = await engine.solve(question, { strategy, seed, temperature, answerOf, signal });
-    return { strategy: name, settings, generations, right: await right(answer), tokens: ledger.generatedTokens };
-  };
+): Unit<CalibrationWork>[] {
+  const unit = (name: string, generations: number, search: SearchSpec | null) => ({
+    key: `${question.id}/${name}`,
+    branches: generations,
+    work: { question: bareQuestion(question), seed, temperature, generations, search },
+  });
   return [
-    { key: `${id}/samples`, generations: n, run: samples },
-    ...searches.map((spec) => ({
-      key: `${id}/${nameOf(spec)}`,
-      generations: spec.generations,
-      run: () => search(spec),
-    })),
+    unit("samples", Math.max(...budgets), null),
+    ...searches.map((search) => unit(nameOf(search), search.generations, search)),
   ];
+}
+
+/** One run of a calibration. @throws {ThinkTreeError} as Engine.solve */
+export async function runOne(
+  engine: Pick<Engine, "hiddenState" | "models" | "solve">,
+  grader: Pick<Grader, "answerOf" | "grade">,
+  { question: { question, answer: reference }, seed, temperature, generations: n, search }: CalibrationWork,
+  signal: AbortSignal,
+): Promise<CalibrationPaid> {
+  const how = { seed, temperature, answerOf: grader.answerOf, signal };
+  if (search !== null) {
+    const strategy = strategyWithin(n, search.strategy, search.settings);
+    const { answer, ledger } = await engine.solve(question, { ...how, strategy });
+    return { ...search, right: await grader.grade(answer, reference), tokens: ledger.generatedTokens };
+  }
+  const strategy = engine.models.verifier === undefined ? majorityVote({ n }) : bestOfN({ n });
+  const [found, state] = await Promise.all([
+    engine.solve(question, { ...how, strategy }),
+    engine.hiddenState(question),
+  ]);
+  const { samples, sharing } = await sampledOf(found, reference, grader);
+  return { samples, sharing, state: Array.from(state, (value) => Number(value.toPrecision(6))) };
 }
 
 function nameOf({
@@ -177,25 +166,4 @@ function nameOf({
   generations,
 }: { strategy: StrategyName } & Omit<SearchSpec, "strategy">): string {
   return [strategy, generations, ...Object.entries(settings).flat()].join(" ");
-}
-
-/** In order, with as many under way as fill the engine's batches. The first failure ends it; what runs is awaited. */
-async function inTurn(units: readonly Unit[], work: (unit: Unit) => Promise<void>): Promise<void> {
-  const running = new Set<Promise<void>>();
-  let branches = 0;
-  let failure: { readonly error: unknown } | undefined;
-  for (const unit of units) {
-    while (branches > 0 && branches + unit.generations > branchesAtOnce) await Promise.race(running);
-    if (failure !== undefined) break;
-    branches += unit.generations;
-    const job = work(unit)
-      .catch((error: unknown) => void (failure ??= { error }))
-      .finally(() => {
-        branches -= unit.generations;
-        running.delete(job);
-      });
-    running.add(job);
-  }
-  await Promise.all(running);
-  if (failure !== undefined) throw failure.error;
 }

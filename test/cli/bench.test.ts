@@ -228,7 +228,7 @@ describe("the page", () => {
     expect(lines.join("\n")).toMatchInlineSnapshot(`
       "
         machine    8 x A CPU, 16 GiB
-        system     Linux 6.8.0 x64, Node v20.1.0, thinktree 1.2.3, 2026-11-22
+        system     Linux 6.8.0 x64, Node v20.1.0, thinktree 1.2.3 (native), 2026-11-22
         generator  g.gguf, 1.00 MiB, 0.743 M parameters
         verifier   v.gguf, 2.00 MiB, 1.43 M parameters
         work       512 tokens of prompt, 16 a branch in steps of 8, 2 rounds

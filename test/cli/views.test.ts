@@ -4,9 +4,10 @@ import { describe, expect, it } from "vitest";
 import { answerView } from "../../lib/cli/answer-view.js";
 import { failureOf } from "../../lib/cli/failures.js";
 import { progressLine } from "../../lib/cli/progress-view.js";
+import { Workers } from "../../lib/cli/queue-flag.js";
 import { duration } from "../../lib/cli/values.js";
 import { ThinkTreeError } from "../../lib/errors.js";
-import type { Answer, GuardedCandidate } from "../../lib/index.js";
+import type { Answer, Engine, GuardedCandidate } from "../../lib/index.js";
 
 const paper = { columns: 80, colors: picocolors.createColors(false) };
 
@@ -150,10 +151,40 @@ describe("progressLine", () => {
     expect(progressLine({ ...moment, elapsedMs: 20 }, paper)).not.toContain("tokens/s");
   });
 
+  it("asks for the note of many parts whenever it is drawn", () => {
+    const parts = { done: 1, total: 4, remainingMs: null };
+    const line = (note: string | (() => string)) =>
+      progressLine({ frame: 0, label: "work", elapsedMs: 20, parts: { ...parts, note } }, paper);
+    expect(line(() => "2 listening")).toBe(line("2 listening"));
+    expect(line(() => "")).not.toContain("· ·");
+  });
+
   it("fits any width", () => {
     for (let columns = 4; columns < 100; columns++) {
       expect(progressLine(moment, { ...paper, columns }).length).toBeLessThan(columns);
     }
+  });
+});
+
+describe("Workers", () => {
+  const told = (listening: number, done: Readonly<Record<string, number>>) => {
+    const workers = new Workers({ redis: "redis://host", queue: "q" });
+    const { onWorkers, redis, queue } = workers.options({ engine: {} as Engine })!;
+    expect({ redis: redis.url, queue }).toEqual({ redis: "redis://host", queue: "q" });
+    onWorkers({ listening, done: new Map(Object.entries(done)) });
+    return workers.note("50.0% right");
+  };
+
+  it("tells who has done how much, the busiest first and the others as a number", () => {
+    expect(told(0, {})).toBe("50.0% right, no worker is listening");
+    expect(told(2, { a: 3, b: 1_200 })).toBe("50.0% right, 2 listening, b 1,200, a 3");
+    expect(told(5, { a: 5, b: 4, c: 3, d: 2, e: 1, f: 1 })).toMatch(/, d 2, 2 others$/);
+  });
+
+  it("is silent where this process does the work", () => {
+    const workers = new Workers({});
+    expect(workers.options({ engine: {} as Engine })).toBeUndefined();
+    expect(workers.note("50.0% right")).toBe("50.0% right");
   });
 });
 
