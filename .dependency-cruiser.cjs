@@ -7,6 +7,7 @@ const floors = [
   ["scheduler"],
   ["grading"],
   ["benchmark", "evaluation", "report", "training"],
+  ["jobs", "page"],
   ["cli", "server"],
 ];
 

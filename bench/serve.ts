@@ -53,9 +53,11 @@ export async function serve(options: ServeOptions): Promise<void> {
     "server, streamed": (question, seed) => server.ask({ question, seed, model: options.name, stream: true }),
   };
   const measured = ways.map((way) => ({ way, rounds: [] as Round[] }));
+  const atRest: Awaited<ReturnType<typeof server.atRest>>[] = [];
   for (const ask of Object.values(asks)) await measure(ask, questions.slice(0, options.concurrency), options); // warm
   for (let round = 0; round < options.rounds; round++) {
     for (const { way, rounds } of measured) rounds.push(await measure(asks[way], questions, options));
+    atRest.push(await server.atRest());
   }
   print({
     title: `${options.requests} requests to ${options.name}, ${options.concurrency} at once`,
@@ -71,7 +73,10 @@ export async function serve(options: ServeOptions): Promise<void> {
       ];
     }),
   });
-  if (options.save !== undefined) console.log(`\nSaved ${saveResults(options.save, { options, measured })}`);
+  const memory = atRest.map(({ residentMb }) => number(residentMb)).join(", ");
+  const cells = atRest.map(({ kvCells }) => kvCells).join(", ");
+  console.log(`\nThe server at rest after each round: ${memory} MB resident, ${cells} KV cells held.`);
+  if (options.save !== undefined) console.log(`\nSaved ${saveResults(options.save, { options, measured, atRest })}`);
 }
 
 async function measure(ask: Ask, questions: readonly string[], { concurrency }: ServeOptions): Promise<Round> {
@@ -96,7 +101,8 @@ async function startServer({ generator, verifier, concurrency }: ServeOptions) {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const url = `${/http:\/\/\S+/.exec(line.toString())![0]}/v1/chat/completions`;
+  const address = /http:\/\/\S+/.exec(line.toString())![0];
+  const url = `${address}/v1/chat/completions`;
   return {
     async ask({ question, ...more }: { question: string; seed: number; model: string; stream: boolean }) {
       const messages = [{ role: "user", content: question }];
@@ -105,6 +111,12 @@ async function startServer({ generator, verifier, concurrency }: ServeOptions) {
       const text = await response.text();
       if (!response.ok) throw new Error(text);
       return { tokens: Number(/"generatedTokens":(\d+),"coalescedTokens"/.exec(text)![1]) };
+    },
+    async atRest() {
+      const text = await (await fetch(`${address}/metrics`)).text();
+      const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)![1]);
+      const kvCells = value("thinktree_engine_kv_cells") + value("thinktree_engine_verifier_kv_cells");
+      return { residentMb: value("process_resident_memory_bytes") / 1e6, kvCells };
     },
     async [Symbol.asyncDispose]() {
       child.kill();

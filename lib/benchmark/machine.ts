@@ -6,6 +6,8 @@
  */
 import { arch, cpus, release, totalmem, type } from "node:os";
 
+import { binary } from "../engine/binary.js";
+
 export interface Machine {
   readonly cpu: string;
   /** Logical ones. */
@@ -14,6 +16,8 @@ export interface Machine {
   /** Name and version number, such as "Linux 6.8.0 x64". */
   readonly os: string;
   readonly node: string;
+  /** Of the addon: "native", or a published one for such CPUs. */
+  readonly binary: string;
   /** What others used of all cores just before, in [0, 1]. */
   readonly busyShare: number;
 }
@@ -28,6 +32,7 @@ export function machineOf(busyShare: number): Machine {
     memoryGib: Math.round(totalmem() / 2 ** 30),
     os: `${type()} ${version} ${arch()}`,
     node: process.version,
+    binary: binary().name,
     busyShare,
   };
 }

@@ -18,7 +18,7 @@ describe("median", () => {
 describe("sampledResult", () => {
   const sample = (answer: string | null, score: number | null) => ({ answer, score, right: answer === "2" });
   const samples = [sample("1", 0.9), sample("2", 0.5), sample("2", 0.5), sample(null, null)];
-  const none = failedRecord({ id: "q", question: "?", answer: "2", other: {} });
+  const none = failedRecord({ id: "q", question: "?", answer: "2" });
   const ledger = { ...none.ledger, generatedTokens: 80, verifierTokens: 40 };
   const sharing = unshared([20, 20, 20, 20]);
   const run = { records: [{ ...none, generations: 4, samples, sharing, ledger }], milliseconds: 8 };

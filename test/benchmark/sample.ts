@@ -20,7 +20,15 @@ export function round(branches: number, ms: number, changes: Partial<MeasuredRou
 export function sample(changes: Partial<Benchmark> = {}): Benchmark {
   return {
     ...{ thinktree: "1.2.3", date: "2026-11-22", settings, residentPeakMib: 171.25 },
-    machine: { cpu: "A CPU", cores: 8, memoryGib: 16, os: "Linux 6.8.0 x64", node: "v20.1.0", busyShare: 0.01 },
+    machine: {
+      cpu: "A CPU",
+      cores: 8,
+      memoryGib: 16,
+      os: "Linux 6.8.0 x64",
+      node: "v20.1.0",
+      binary: "native",
+      busyShare: 0.01,
+    },
     models: {
       generator: { file: "g.gguf", bytes: 2 ** 20, parameters: 742_528, vocabulary: 416, positions: 1024 },
       verifier: { file: "v.gguf", bytes: 2 ** 21, parameters: 1_431_680, vocabulary: 416, positions: 1024 },
