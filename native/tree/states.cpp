@@ -38,9 +38,10 @@ bool TokenForest::may_take(SeqId seq, NodeId id, uint64_t age) const {
     return age == 0 || !is_forked(nodes_[id].parent, id);
 }
 
-// `node` goes on from its own state or its parent's. Those further up its path are copies that it does not need.
+// `node` goes on from its own state, or from its parent's if it has none. All others on its path are copies that it
+// does not need.
 bool TokenForest::keeps_victim(const Lease & lease, NodeId node) const {
-    return lease.node == node || lease.node == nodes_[node].parent;
+    return lease.node == (nodes_[node].lease == no_seq ? nodes_[node].parent : node);
 }
 
 // Whether the node cannot begin in this batch: a state that has to stay is there to be copied only after the decode;

@@ -9,7 +9,7 @@ namespace {
 
 using namespace thinktree;
 
-Driver::Setup drafting(const FakeOptions & draft = {}, uint32_t tokens = 4) {
+Driver::Setup drafting_with(const FakeOptions & draft = {}, uint32_t tokens = 4) {
     Driver::Setup setup;
     setup.drafting = {.tokens = tokens, .branches = 99};
     setup.draft = draft;
@@ -43,15 +43,15 @@ int64_t check_texts(const Driver::Setup & setup) {
 
 TEST_OF_CELLS(a_draft_model_that_fails_costs_guesses_alone) {
     for (const int32_t every : {1, 2, 3, 7, 30}) {
-        const int64_t kept = check_texts(drafting({.fail_every = every}));
+        const int64_t kept = check_texts(drafting_with({.fail_every = every}));
         CHECK(every == 1 ? kept == 0 : kept > 0);
-        check_texts(drafting({.no_slot_every = every}));
-        check_texts(drafting({.throw_every = every}));
+        check_texts(drafting_with({.no_slot_every = every}));
+        check_texts(drafting_with({.throw_every = every}));
     }
-    check_texts(drafting({.poison_token = '7'}));
-    check_texts(drafting({.nan_after_token = '7'}));
-    CHECK_EQ(check_texts(drafting({.poison_token = 'q'})), 0);
-    CHECK(check_texts(drafting()) > 50);
+    check_texts(drafting_with({.poison_token = '7'}));
+    check_texts(drafting_with({.nan_after_token = '7'}));
+    CHECK_EQ(check_texts(drafting_with({.poison_token = 'q'})), 0);
+    CHECK(check_texts(drafting_with()) > 50);
 }
 
 TEST_OF_CELLS(a_draft_model_with_little_room_guesses_less) {
@@ -62,7 +62,7 @@ TEST_OF_CELLS(a_draft_model_with_little_room_guesses_less) {
             small.sequences = sequences;
             small.batch = 16;
             small.tree_rows = 8;
-            const int64_t kept = check_texts(drafting(small));
+            const int64_t kept = check_texts(drafting_with(small));
             CHECK(cells < 40 || kept > 0);
         }
     }
@@ -71,7 +71,7 @@ TEST_OF_CELLS(a_draft_model_with_little_room_guesses_less) {
 TEST_OF_CELLS(a_failing_generator_fails_no_more_with_drafts) {
     for (const int32_t every : {19, 27, 41}) {
         for (const bool thrown : {false, true}) {
-            Driver::Setup setup = drafting({.stray_every = 3});
+            Driver::Setup setup = drafting_with({.stray_every = 3});
             (thrown ? setup.generator.throw_every : setup.generator.fail_every) = every;
             check_texts(setup);
         }
@@ -83,7 +83,7 @@ TEST_OF_CELLS(a_guess_that_cannot_be_decoded_fails_nobody) {
     NaiveModel naive;
     int sound = 0;
     for (uint64_t seed = 0; seed < static_cast<uint64_t>(harness::rounds(100)); ++seed) {
-        Driver::Setup setup = drafting({.stray_every = 2});
+        Driver::Setup setup = drafting_with({.stray_every = 2});
         setup.generator.poison_token = '7';
         Driver driver(setup);
         const std::string prompt = seed % 2 ? "p" : "poison";  // of one token: all of it is owed again after a failure
@@ -103,7 +103,7 @@ TEST_OF_CELLS(a_guess_that_cannot_be_decoded_fails_nobody) {
 TEST_OF_CELLS(logits_that_are_no_numbers_fail_where_they_are_drawn_from) {
     NaiveModel naive;
     for (uint64_t seed = 0; seed < 20; ++seed) {
-        Driver::Setup setup = drafting({.stray_every = 2}, 8);
+        Driver::Setup setup = drafting_with({.stray_every = 2}, 8);
         setup.generator.nan_after_token = '7';
         Driver driver(setup);
         NaiveBranch alone = NaiveBranch::root(naive, "nan", seed);
@@ -118,7 +118,7 @@ TEST_OF_CELLS(logits_that_are_no_numbers_fail_where_they_are_drawn_from) {
 TEST_OF_CELLS(a_text_that_ends_in_a_draft_holds_nothing_against_the_living) {
     const std::array<std::string, 4> final_prefixes{"", "no such", "1", "2"};
     for (uint64_t seed = 0; seed < 48; ++seed) {
-        Driver::Setup setup = drafting({.stray_every = seed % 3 == 0 ? 4 : 0}, 16);
+        Driver::Setup setup = drafting_with({.stray_every = seed % 3 == 0 ? 4 : 0}, 16);
         setup.generator.cells = setup.draft.cells = 100;
         Driver driver(setup);
         const auto ended = driver.open(std::string(40, '4'), seed, [&](OpenSearch & c) {
@@ -136,7 +136,7 @@ TEST_OF_CELLS(random_work_with_drafts_always_ends) {
     for (uint64_t seed = 0; seed < harness::rounds(60); ++seed) {
         std::mt19937_64 random(seed);
         Driver::Setup setup =
-            drafting({.stray_every = static_cast<int32_t>(random() % 5)}, 1 + static_cast<uint32_t>(random() % 6));
+            drafting_with({.stray_every = static_cast<int32_t>(random() % 5)}, 1 + static_cast<uint32_t>(random() % 6));
         setup.with_verifier = random() % 2;
         const auto little = [&](FakeOptions & options) {
             options.cells = 60 + static_cast<int32_t>(random() % 100);
@@ -190,7 +190,7 @@ TEST_OF_CELLS(random_work_with_drafts_always_ends) {
 // The engine goes while texts are being drafted.
 TEST_OF_CELLS(an_engine_that_closes_in_a_draft_answers_everyone) {
     for (int i = 0; i < 20; ++i) {
-        Driver::Setup setup = drafting();
+        Driver::Setup setup = drafting_with();
         setup.generator.decode_time = setup.draft.decode_time = std::chrono::microseconds(300);
         setup.stops_checking = true;
         Driver driver(setup);

@@ -11,7 +11,7 @@ namespace {
 
 using namespace thinktree;
 using Row = std::vector<float>;
-constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float inf = std::numeric_limits<float>::infinity();
 constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 const std::vector<SamplerOptions> all_options = {
@@ -22,7 +22,7 @@ const std::vector<SamplerOptions> all_options = {
 TEST(broken_rows_give_no_token) {
     for (const size_t n : {1u, 3u, 16u, 40u, 2000u}) {
         for (const size_t at : {size_t{0}, n / 2, n - 1}) {
-            for (const float bad : {not_a_number, infinity}) {
+            for (const float bad : {not_a_number, inf}) {
                 Row row(n, 1.0f);
                 row[at] = bad;
                 for (const SamplerOptions & options : all_options) {
@@ -31,7 +31,7 @@ TEST(broken_rows_give_no_token) {
                 CHECK(std::isnan(log_probability(row, 0)));
             }
         }
-        const Row masked(n, -infinity);
+        const Row masked(n, -inf);
         for (const SamplerOptions & options : all_options) CHECK_EQ(Sampler().sample(masked, options, 0.5).token, -1);
         CHECK(std::isnan(log_probability(masked, 0)));
     }
@@ -43,8 +43,8 @@ TEST(the_ends_of_the_unit_interval_draw_tokens_that_have_a_share) {
     std::uniform_real_distribution<float> uniform(-6, 6);
     Sampler sampler;
     for (int round = 0; round < 4000; ++round) {
-        Row row(20 + random() % 40, -infinity);
-        if (round % 20 == 0) row.resize(4000, -infinity);
+        Row row(20 + random() % 40, -inf);
+        if (round % 20 == 0) row.resize(4000, -inf);
         const size_t sound = 3 + random() % 12;
         for (size_t i = 0; i < sound; ++i) row[round % 20 == 0 ? i * 170 : i] = uniform(random);
         for (const SamplerOptions & options : all_options) {
@@ -60,7 +60,7 @@ TEST(the_ends_of_the_unit_interval_draw_tokens_that_have_a_share) {
 
 // A uniform that falls exactly between two blocks must not land in the masked one between them.
 TEST(a_masked_stretch_is_never_drawn_from) {
-    Row row(3000, -infinity);
+    Row row(3000, -inf);
     row[0] = row[2999] = 1.0f;
     for (const float temperature : {1.0f, 0.5f}) {
         CHECK_EQ(Sampler().sample(row, {temperature, 0, 1.0f, 0.0f}, 0.5).token, 2999);
@@ -71,7 +71,7 @@ TEST(a_masked_stretch_is_never_drawn_from) {
 TEST(a_lone_token_is_drawn_wherever_it_stands) {
     for (const size_t n : {1u, 33u, 1024u, 1025u, 4100u}) {
         for (const size_t at : {size_t{0}, n / 2, n - 1}) {
-            Row row(n, -infinity);
+            Row row(n, -inf);
             row[at] = -3.0f;
             for (const SamplerOptions & options : all_options) {
                 for (const double u : {0x1p-53, 0.5, 1 - 0x1p-53}) {
@@ -85,19 +85,18 @@ TEST(a_lone_token_is_drawn_wherever_it_stands) {
 }
 
 TEST(options_out_of_range_keep_at_least_the_largest) {
-    const Row row = {1, 2, 9, 3, -infinity};
+    const Row row = {1, 2, 9, 3, -inf};
     const float tiny = std::numeric_limits<float>::denorm_min();
-    for (const SamplerOptions & options :
-         {SamplerOptions{1.0f, 0, 1.0f, 1.5f}, SamplerOptions{1.0f, 0, 0.0f, 0.0f},
-          SamplerOptions{1.0f, 0, -1.0f, 0.0f}, SamplerOptions{1.0f, 2, 1.0f, 100.0f},
-          SamplerOptions{tiny, 0, 1.0f, 0.0f}, SamplerOptions{tiny, 3, 1.0f, 0.0f},
-          SamplerOptions{1e-38f, 0, 1.0f, 0.0f}, SamplerOptions{1.0f, 0, 1.0f, infinity}}) {
+    for (const SamplerOptions & options : {SamplerOptions{1.0f, 0, 1.0f, 1.5f}, SamplerOptions{1.0f, 0, 0.0f, 0.0f},
+                                           SamplerOptions{1.0f, 0, -1.0f, 0.0f}, SamplerOptions{1.0f, 2, 1.0f, 100.0f},
+                                           SamplerOptions{tiny, 0, 1.0f, 0.0f}, SamplerOptions{tiny, 3, 1.0f, 0.0f},
+                                           SamplerOptions{1e-38f, 0, 1.0f, 0.0f}, SamplerOptions{1.0f, 0, 1.0f, inf}}) {
         for (const double u : {0x1p-53, 0.5, 1 - 0x1p-53}) CHECK_EQ(Sampler().sample(row, options, u).token, 2);
     }
     for (const SamplerOptions & options :
          {SamplerOptions{not_a_number, 0, 1.0f, 0.0f}, SamplerOptions{1.0f, 0, not_a_number, 0.0f},
           SamplerOptions{1.0f, 0, 1.0f, not_a_number}, SamplerOptions{1.0f, -5, 7.0f, -1.0f},
-          SamplerOptions{infinity, 0, 1.0f, 0.0f}, SamplerOptions{infinity, 4, 1.0f, 0.0f},
+          SamplerOptions{inf, 0, 1.0f, 0.0f}, SamplerOptions{inf, 4, 1.0f, 0.0f},
           SamplerOptions{1.0f, std::numeric_limits<int32_t>::max(), 1.0f, 0.0f}}) {
         for (const double u : {0x1p-53, 0.5, 1 - 0x1p-53}) {
             const Token token = Sampler().sample(row, options, u).token;

@@ -20,6 +20,7 @@ FakeOptions states(int32_t sequences, int32_t cells = 400) {
 }
 
 TEST_OF_CELLS(all_that_holds_for_cells_holds_for_states) {
+    if (harness::watches_threads) return;  // which meet alike over either kind of memory
     fakes_fork_at_ends = true;
     for (const harness::Test & test : harness::tests()) {
         if (test.of_cells) continue;
@@ -89,6 +90,24 @@ TEST_OF_CELLS(a_state_that_has_gone_on_is_computed_again_from_the_nearest) {
     CHECK_EQ(usage.recomputed, 2);
     CHECK_EQ(forest[b].computed, 1u);  // what stands elsewhere is not concerned
     for (const NodeId id : {root, a, b, c}) forest.release(id);
+}
+
+TEST_OF_CELLS(who_has_a_state_needs_its_parents_no_more) {
+    TreeUsage usage;
+    ForestBench bench(states(2, 23));
+    TokenForest & forest = bench.forest;
+    const NodeId root = forest.add_root({1, 2, 3, 4, 5, 6, 7, 8}, usage);
+    bench.compute(root);
+    const NodeId child = forest.add_child(root, {11, 12, 13, 14, 15, 16, 17, 18, 19, 20});
+    Batch batch = bench.batch();
+    forest.plan(child, 7, 1, batch);  // with the root's state
+    CHECK(bench.decode(batch));
+    forest[root].forks = true;
+    bench.compute(root);
+    forest.settle(root);
+    CHECK_EQ(forest.cells_used(), 8 + 15);  // no cell is left
+    CHECK(bench.compute(child) == Planned::nothing_owed);
+    for (const NodeId id : {root, child}) forest.release(id);
 }
 
 TEST_OF_CELLS(states_nobody_waits_for_are_the_first_to_go) {
