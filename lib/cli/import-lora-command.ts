@@ -8,6 +8,7 @@ import { Command } from "commander";
 
 import { inspectModel } from "../engine/inspect-model.js";
 import { importLora } from "../models/import-lora.js";
+import { filesOf } from "../models/with-head.js";
 import type { Interruption } from "./interruption.js";
 import { ProgressView } from "./progress-view.js";
 import { assertWritable } from "./whole-file.js";
@@ -26,7 +27,9 @@ Example:
 The folder is as PEFT saves it: adapter_config.json, adapter_model.safetensors.
 The base is the GGUF of the model that it was trained on, of the Qwen2, Llama or
 Mistral family, in any quantisation. Numbers keep their format. What an adapter
-cannot say (DoRA, trained norms or heads, ...) is refused.
+cannot say (DoRA, trained norms, ...) is refused. A reward head that was trained
+with it goes beside it, to NAME.head.gguf, and its recipe into the adapter: a
+verifier with this adapter is read by them.
 
 Exit codes:
   0    the file is written
@@ -40,17 +43,17 @@ export function importLoraCommand(interruption: Interruption): Command {
     .description("Turns a LoRA, as PEFT saves it, into a GGUF file for --verifier-lora and --generator-lora.")
     .argument("<folder>", "the LoRA")
     .requiredOption("--base <file.gguf>", "the model that it was trained on")
-    .requiredOption("--out <file.gguf>", "the adapter")
+    .requiredOption("--out <name>", "write NAME.gguf, and NAME.head.gguf for a head")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", help)
     .action((folder: string, flags: ImportFlags) => run(folder, flags, interruption));
 }
 
 async function run(folder: string, { base, out }: ImportFlags, interruption: Interruption): Promise<void> {
-  await assertWritable(out);
+  await assertWritable(filesOf(out).model);
   const progress = new ProgressView(process.stderr);
-  await interruption.duringLostWork((signal) =>
+  const { adapter, head, recipe } = await interruption.duringLostWork((signal) =>
     progress.during("importing", async () => importLora(folder, { base: await inspectModel(base), out, signal })),
   );
-  process.stdout.write(`${out}\n`);
+  process.stdout.write(`${[adapter, ...(head === undefined ? [] : [head, `recipe ${recipe}`])].join("\n")}\n`);
 }

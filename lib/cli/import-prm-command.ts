@@ -8,7 +8,8 @@ import { Command, Option } from "commander";
 
 import type { WeightFormat } from "../engine/weights.js";
 import { recipeNames, type RecipeName } from "../models/heads.js";
-import { importedFiles, importPrm } from "../models/import-prm.js";
+import { importPrm } from "../models/import-prm.js";
+import { filesOf } from "../models/with-head.js";
 import type { Interruption } from "./interruption.js";
 import { ProgressView } from "./progress-view.js";
 import { assertWritable } from "./whole-file.js";
@@ -72,8 +73,7 @@ export function importPrmCommand(interruption: Interruption): Command {
 }
 
 async function run(folder: string, { out, type, recipe }: ImportFlags, interruption: Interruption): Promise<void> {
-  const files = importedFiles(out);
-  await assertWritable(files.backbone);
+  await assertWritable(filesOf(out).model);
   const progress = new ProgressView(process.stderr);
   const mebibytes = (bytes: number) => Math.ceil(bytes / 2 ** 20);
   const imported = await interruption.duringLostWork((signal) =>

@@ -7,7 +7,7 @@
 import { Command } from "commander";
 
 import { inspectModel } from "../engine/inspect-model.js";
-import { recognisedRecipe } from "../scheduler/verifier-recipe.js";
+import { recognisedRecipe } from "../scheduler/verifier-recognition.js";
 import { inspectView, type VerifierReading } from "./inspect-view.js";
 import { paperOf } from "./paper.js";
 import { wholeNumber } from "./values.js";

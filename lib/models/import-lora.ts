@@ -1,9 +1,9 @@
 /**
- * A LoRA as PEFT saves it (adapter_config.json, adapter_model.safetensors) as a GGUF adapter for one base model.
+ * A LoRA as PEFT saves it (adapter_config.json, adapter_model.safetensors) as a GGUF adapter for one base model, and beside
+ * it the reward head that was trained with it, if one was.
  *
  * Owns: PEFT's settings and names, and what of them an adapter can say. Must not know: terminals, searches.
  */
-import { rename, rm } from "node:fs/promises";
 import { basename } from "node:path";
 
 import { z } from "zod";
@@ -12,14 +12,16 @@ import type { FloatFormat } from "../engine/weights.js";
 import { ThinkTreeError } from "../errors.js";
 import { isInterleaved, matrixSources, type Part } from "./backbone.js";
 import { Checkpoint } from "./checkpoint.js";
-import { writeGguf, type Metadata } from "./gguf.js";
+import type { Metadata } from "./gguf.js";
+import { hasHead, kindOf, type Kind, type RecipeName } from "./heads.js";
 import type { StoredTensor } from "./safetensors.js";
 import { tensorOf, type Watcher } from "./weight-stream.js";
+import { filesOf, headContents, headParts, writeWithHead } from "./with-head.js";
 
 export interface LoraImportOptions {
-  /** Of the model that it was trained on, as its GGUF says; `headSize`: null where it does not. */
-  readonly base: { readonly architecture: string; readonly headSize: number | null };
-  /** The adapter's file. What is there is replaced. */
+  /** Of the model that it was trained on, as its GGUF says; null where it does not. */
+  readonly base: { readonly architecture: string; readonly headSize: number | null; readonly width: number | null };
+  /** NAME, or NAME.gguf: the adapter goes to NAME.gguf, a head to NAME.head.gguf. What is there is replaced. */
   readonly out: string;
   /** Ends the import; nothing of it is left. */
   readonly signal?: AbortSignal | undefined;
@@ -39,35 +41,39 @@ const settings = z.looseObject({
 });
 type Settings = z.infer<typeof settings>;
 
+export interface ImportedLora {
+  readonly adapter: string;
+  readonly head: string | undefined;
+  /** Undefined: there is no head that would tell. */
+  readonly recipe: RecipeName | undefined;
+}
+
 /**
- * Its numbers stay as they are, in their own format.
+ * Its numbers stay as they are, in their own format; a head's become full precision.
  * @throws {ThinkTreeError} MODEL_LOAD_FAILED: broken, or for another base; UNSUPPORTED_MODEL: what an adapter cannot say;
  * INVALID_OPTION
  */
-export async function importLora(folder: string, { base, out, signal }: LoraImportOptions): Promise<void> {
+export async function importLora(folder: string, { base, out, signal }: LoraImportOptions): Promise<ImportedLora> {
   await using checkpoint = await Checkpoint.open(folder, "adapter_model.safetensors");
   const config = await checkpoint.json("adapter_config.json", settings);
   assertPlain(config);
-  const parts = partsOf(checkpoint.tensors, base);
+  const { pairs, others } = sorted(checkpoint.tensors);
+  const parts = partsOf(pairs, base);
+  const { recipe, head } = kindOfHead(others, base);
   const metadata: Metadata = {
     "general.type": "adapter",
     "general.architecture": base.architecture,
     "general.name": basename(folder),
     "adapter.type": "lora",
     "adapter.lora.alpha": { float32: alphaOf(config) },
+    ...(recipe !== undefined && { "thinktree.verifier.recipe": recipe }),
   };
   const watcher: Watcher = { signal, onBytes: () => undefined };
   const tensors = parts.map((part) => tensorOf(part, part.source.type as FloatFormat, watcher));
-  const unfinished = `${out}.part`;
-  try {
-    await writeGguf(unfinished, metadata, tensors);
-    await rename(unfinished, out);
-  } catch (error) {
-    if (ThinkTreeError.isInstance(error) || !(error instanceof Error && "syscall" in error)) throw error;
-    throw new ThinkTreeError("INVALID_OPTION", `cannot write ${out}: ${error.message}`, { cause: error });
-  } finally {
-    await rm(unfinished, { force: true });
-  }
+  const ofHead = head && headParts(head).map((part) => tensorOf(part, "F32", watcher));
+  await writeWithHead(out, { metadata, tensors }, ofHead && headContents(recipe!, ofHead));
+  const files = filesOf(out);
+  return { adapter: files.model, head: head && files.head, recipe };
 }
 
 /** What is computed in another way than W + alpha / r * B * A, or not with all tokens. */
@@ -94,20 +100,37 @@ const layerTensor = /\blayers\.(\d+)\.(.+)\.lora_([AB])(?:\.default)?\.weight$/;
 const outputTensor = /\blm_head\.lora_([AB])(?:\.default)?\.weight$/;
 const names = new Map<string, string>(Object.entries(matrixSources).map(([name, source]) => [source, name]));
 
-function partsOf(
-  tensors: ReadonlyMap<string, StoredTensor>,
-  { architecture, headSize }: LoraImportOptions["base"],
-): Part[] {
+/** Pairs of a LoRA, and what was trained whole (PEFT's modules_to_save), by its name in the base model. */
+function sorted(tensors: ReadonlyMap<string, StoredTensor>) {
+  const pairs: StoredTensor[] = [];
+  const others = new Map<string, StoredTensor>();
+  for (const tensor of tensors.values()) {
+    if (layerTensor.test(tensor.name) || outputTensor.test(tensor.name)) pairs.push(tensor);
+    else others.set(tensor.name.replace(/^base_model\.model\./, "").replace(/\.modules_to_save(\.default)?/, ""), tensor);
+  }
+  return { pairs, others };
+}
+
+function kindOfHead(others: ReadonlyMap<string, StoredTensor>, { width }: LoraImportOptions["base"]): Partial<Kind> {
+  if (hasHead(others)) return kindOf([], others, width ?? 0, undefined);
+  const [other] = others.values();
+  if (other !== undefined) throw notALora(other);
+  return {};
+}
+
+function notALora({ name }: StoredTensor): ThinkTreeError {
+  return unsupported(`it holds ${name}, which is no LoRA of a projection or of the output`);
+}
+
+function partsOf(tensors: readonly StoredTensor[], { architecture, headSize }: LoraImportOptions["base"]): Part[] {
   if ((architecture !== "llama" && architecture !== "qwen2") || headSize === null) {
     throw unsupported(`the base is of architecture ${architecture || "none"}; known are llama (Mistral too) and qwen2`);
   }
-  const parts = [...tensors.values()].map((source): Part => {
+  const parts = tensors.map((source): Part => {
     const [, layer, module = "", of] = layerTensor.exec(source.name) ?? [];
     const [, ofOutput] = outputTensor.exec(source.name) ?? [];
     const name = names.get(module);
-    if (ofOutput === undefined && name === undefined) {
-      throw unsupported(`it holds ${source.name}, which is no LoRA of a projection or of the output`);
-    }
+    if (ofOutput === undefined && name === undefined) throw notALora(source);
     const [rows = 0, columns = 0, ...more] = source.shape;
     const isB = (of ?? ofOutput) === "B";
     const interleaved = isB && name !== undefined && isInterleaved(architecture, name) ? headSize : undefined;

@@ -1,21 +1,20 @@
 /**
  * A Hugging Face checkpoint of a process reward model as GGUF: the backbone, and beside it its head if it has one.
  *
- * Owns: the order of work; files that are there whole or not at all. Must not know: terminals, searches.
+ * Owns: the order of work. Must not know: terminals, searches.
  */
-import { rename, rm } from "node:fs/promises";
 import { basename } from "node:path";
 
 import type { WeightFormat } from "../engine/weights.js";
-import { ThinkTreeError } from "../errors.js";
-import { backboneOf, type Part } from "./backbone.js";
+import { backboneOf } from "./backbone.js";
 import { Checkpoint } from "./checkpoint.js";
-import { writeGguf, type Metadata, type Tensor } from "./gguf.js";
-import { hasHead, kindOf, type Head, type RecipeName } from "./heads.js";
+import type { Metadata, Tensor } from "./gguf.js";
+import { hasHead, kindOf, type RecipeName } from "./heads.js";
 import { configMetadata, modelConfig, shapeOf } from "./model-config.js";
 import { readTokenizer } from "./tokenizer-files.js";
 import { vocabularyMetadata } from "./vocabulary.js";
 import { tensorOf, type Watcher } from "./weight-stream.js";
+import { filesOf, headContents, headParts, writeWithHead } from "./with-head.js";
 
 export interface ImportOptions {
   /** NAME, or NAME.gguf: the backbone goes to NAME.gguf, a head to NAME.head.gguf. What is there is replaced. */
@@ -49,7 +48,6 @@ const fileTypes = {
 export async function importPrm(folder: string, options: ImportOptions): Promise<Imported> {
   await using checkpoint = await Checkpoint.open(folder);
   const { type = "F16", signal, onProgress } = options;
-  const files = importedFiles(options.out);
   const config = await checkpoint.json("config.json", modelConfig);
   const backbone = backboneOf(config, checkpoint.tensors, !hasHead(checkpoint.tensors));
   const { recipe, head } = kindOf(config.architectures, backbone.rest, shapeOf(config).width, options.recipe);
@@ -62,43 +60,16 @@ export async function importPrm(folder: string, options: ImportOptions): Promise
     "thinktree.verifier.recipe": recipe,
   };
 
-  const headParts = head === undefined ? [] : partsOf(head);
+  const parts = head === undefined ? [] : headParts(head);
   let done = 0;
-  const total = [...backbone.parts, ...headParts].reduce((sum, { source }) => sum + source.bytes, 0);
+  const total = [...backbone.parts, ...parts].reduce((sum, { source }) => sum + source.bytes, 0);
   const watcher: Watcher = { signal, onBytes: (bytes) => onProgress?.({ done: (done += bytes), total }) };
   const tensors = backbone.parts.map((part) => tensorOf(part, type, watcher));
   if (backbone.ropeFactors !== undefined) tensors.push(ropeTensor(backbone.ropeFactors));
-  const about = { "general.architecture": "thinktree-head", "thinktree.recipe": recipe };
-  const headTensors = headParts.map((part) => tensorOf(part, "F32", watcher));
-  const part = (path: string) => `${path}.part`;
-  try {
-    await writeGguf(part(files.backbone), metadata, tensors);
-    if (head === undefined) await rm(files.head, { force: true });
-    else {
-      await writeGguf(part(files.head), about, headTensors);
-      await rename(part(files.head), files.head); // before the backbone, which does not go without it
-    }
-    await rename(part(files.backbone), files.backbone);
-  } catch (error) {
-    if (ThinkTreeError.isInstance(error) || !(error instanceof Error && "syscall" in error)) throw error;
-    throw new ThinkTreeError("INVALID_OPTION", `cannot write ${options.out}: ${error.message}`, { cause: error });
-  } finally {
-    await Promise.all([files.backbone, files.head].map((path) => rm(part(path), { force: true })));
-  }
-  return { recipe, backbone: files.backbone, head: head && files.head };
-}
-
-/** Where an import into `out` goes. */
-export function importedFiles(out: string): { readonly backbone: string; readonly head: string } {
-  const name = out.replace(/\.gguf$/, "");
-  return { backbone: `${name}.gguf`, head: `${name}.head.gguf` };
-}
-
-function partsOf({ layers }: Head): Part[] {
-  return layers.flatMap(({ weight, bias, inputs, outputs }, i) => [
-    { name: `head.${i}.weight`, source: weight, columns: inputs, rows: outputs },
-    ...(bias === undefined ? [] : [{ name: `head.${i}.bias`, source: bias, columns: outputs, rows: 0 }]),
-  ]);
+  const ofHead = parts.map((part) => tensorOf(part, "F32", watcher));
+  await writeWithHead(options.out, { metadata, tensors }, head && headContents(recipe, ofHead));
+  const files = filesOf(options.out);
+  return { recipe, backbone: files.model, head: head && files.head };
 }
 
 function ropeTensor(factors: Float32Array): Tensor {

@@ -1,27 +1,24 @@
 /**
- * Which recipe a verifier is read by, and what that means to the engine.
+ * What a verifier's recipe means to the engine.
  *
- * Owns: the recipes that come with the package; recognising one by a model's file; the sidecar of a reward head.
+ * Owns: a recipe's texts and readings as the engine takes them; what goes with what.
  * Must not know: searches, how a score is computed.
  */
 import { existsSync } from "node:fs";
-import { basename } from "node:path";
 
 import { fileReader } from "../engine/file-reader.js";
 import type { Adapter, EngineOptions } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
 import {
-  checkRecipe,
   comparesModels,
   frameOf,
-  likelihood,
   type CheckedRecipe,
   type JudgeReading,
   type VerifierRecipe,
 } from "../verifiers/recipe.js";
 import { renderChat, tokensOf, type Turn } from "./chat-template.js";
 import { judgeOf, type Render } from "./judge-recipe.js";
-import { RecipeFiles } from "./recipe-files.js";
+import { headOf, isHeadAlone, namedRecipe, recognised, trainedFor, type Metadata } from "./verifier-recognition.js";
 
 export interface VerifierFile {
   /**
@@ -36,12 +33,12 @@ export interface VerifierFile {
   readonly adapters?: readonly Adapter[] | undefined;
   /**
    * The name of a recipe that comes with thinktree (models/recipes), a JSON file's path, or a recipe; "likelihood" for any
-   * language model. Default: as the GGUF says or is called, else likelihood.
+   * language model. Default: as an adapter says (import-lora writes it), or the GGUF says or is called, else likelihood.
    */
   readonly recipe?: string | VerifierRecipe | undefined;
   /** Of a judge: analyses of each step, 1 to 256, whose verdicts' mean is the score. Default: as the recipe says. */
   readonly votes?: number | undefined;
-  /** Where the recipe reads a reward head: its sidecar. Default: NAME.head.gguf beside NAME.gguf. */
+  /** Where the recipe reads a reward head: its sidecar. Default: NAME.head.gguf beside an adapter, or beside the model. */
   readonly head?: string | undefined;
   /**
    * Where the recipe reads a ratio (an implicit PRM, as EurusPRM): the model that the verifier is compared with, which is the
@@ -56,19 +53,13 @@ export interface ReferenceFile {
   readonly gpuLayers?: number | undefined;
 }
 
-type Metadata = ReadonlyMap<string, string>;
 type EngineVerifier = Extract<EngineOptions["verifier"], { path: string }>;
 type OwnHead = Extract<EngineOptions["verifier"], { onGenerator: true }>;
 type Reading = Exclude<NonNullable<EngineVerifier["reading"]>, { kind: "judge" }>;
 
-/** Of the sidecars that hold heads. */
-const headArchitecture = "thinktree-head";
-
 const firstOutput: CheckedRecipe = {
   ...{ name: "states", next: "{step}", words: "own", read: { head: "sigmoid", classes: [0] }, aggregation: "min" },
 };
-
-const files = new RecipeFiles("", checkRecipe, [likelihood]);
 
 /**
  * With what its recipe says in the place of its name.
@@ -83,14 +74,13 @@ export async function readVerifier(
     typeof file === "string" ? ({ path: file } as VerifierFile) : file;
   const model = { path, ...(gpuLayers !== undefined && { gpuLayers }), ...(adapters && { adapters }) };
   const metadata = await metadataTexts(path);
-  const isHead = metadata.get("general.architecture") === headArchitecture;
-  const chosen = await (recipe === undefined
-    ? isHead
-      ? firstOutput
-      : recognised(path, metadata)
-    : typeof recipe === "string"
-      ? named(recipe)
-      : checkRecipe(recipe, "verifier.recipe"));
+  const isHead = isHeadAlone(metadata);
+  const chosen =
+    recipe !== undefined
+      ? await namedRecipe(recipe)
+      : isHead
+        ? firstOutput
+        : ((await trainedFor(adapters, metadataTexts)) ?? (await recognised(path, metadata)));
   if (isHead) return ownHead(path, chosen, { gpuLayers, adapters, head, reference, votes });
   assertReference(chosen, reference);
   const { read } = chosen;
@@ -106,7 +96,7 @@ export async function readVerifier(
   return {
     ...model,
     reading: {
-      ...{ words, first: frameOf(first)!, next: frameOf(next)!, ...readOf(read, name, path, head) },
+      ...{ words, first: frameOf(first)!, next: frameOf(next)!, ...readOf(read, name, head ?? headOf(path, adapters)) },
       ...(probe !== undefined && { probe }),
       ...(oneLine !== undefined && { oneLine }),
       ...(beforeLast !== undefined && { beforeLast }),
@@ -148,21 +138,6 @@ function ownHead(path: string, recipe: CheckedRecipe, others: Omit<VerifierFile,
   );
 }
 
-export interface RecognisedRecipe {
-  readonly recipe: CheckedRecipe;
-  /** The sidecar that it would need and has not. */
-  readonly missingHead: string | null;
-  readonly needsReference: boolean;
-}
-
-/** How a file would be read as a verifier unless a recipe is named. */
-export async function recognisedRecipe(path: string): Promise<RecognisedRecipe> {
-  const recipe = await recognised(path, await fileReader().metadataTexts(path));
-  const sidecar = sidecarOf(path);
-  const missing = typeof recipe.read === "object" && "head" in recipe.read && !existsSync(sidecar);
-  return { recipe, missingHead: missing ? sidecar : null, needsReference: comparesModels(recipe.read) };
-}
-
 /** @throws {ThinkTreeError} INVALID_OPTION */
 function assertReference({ name, read }: CheckedRecipe, reference: VerifierFile["reference"]): void {
   const compares = comparesModels(read);
@@ -174,34 +149,6 @@ function assertReference({ name, read }: CheckedRecipe, reference: VerifierFile[
           `reference (--verifier-reference FILE; EurusPRM's is Qwen2.5-Math-7B-Instruct), or read it by the recipe "likelihood"`
       : `the recipe ${name} compares no models: leave the verifier's reference out, or name a recipe that reads a ratio`,
   );
-}
-
-function named(recipe: string): Promise<CheckedRecipe> {
-  return files.named(recipe);
-}
-
-/** What the file says of itself comes before what it is called. */
-async function recognised(path: string, metadata: Metadata): Promise<CheckedRecipe> {
-  const own = metadata.get("thinktree.verifier.recipe");
-  if (own !== undefined) return named(own);
-  if (metadata.has("thinktree.verifier.reading")) return embeddedRecipe(metadata);
-  const names = [metadata.get("general.name"), metadata.get("general.basename"), basename(path)];
-  for (const recipe of (await files.known()).values()) {
-    const matches = (recipe.matches ?? []).map((pattern) => new RegExp(pattern, "i"));
-    if (matches.some((pattern) => names.some((name) => name !== undefined && pattern.test(name)))) return recipe;
-  }
-  return likelihood;
-}
-
-/** As models/train/export.py writes it: a tag's token after each step. */
-function embeddedRecipe(metadata: Metadata): CheckedRecipe {
-  const own = (key: string) => metadata.get(`thinktree.verifier.${key}`);
-  const tagged = {
-    ...{ next: `{step}${own("tag")}`, words: "own", read: { pair: [own("positive"), own("negative")] } },
-  };
-  const aggregation = own("aggregation") ?? likelihood.aggregation;
-  const reading = own("reading") === "tag" ? tagged : likelihood;
-  return checkRecipe({ ...reading, name: own("reading"), aggregation }, "thinktree.verifier.* of the model");
 }
 
 function judgeFile(
@@ -226,11 +173,10 @@ function judgeFile(
 
 type Read = Exclude<CheckedRecipe["read"], { analysis: unknown }>;
 
-function readOf(read: Read, name: string, path: string, head?: string): Omit<Reading, "words" | "first" | "next"> {
+function readOf(read: Read, name: string, sidecar: string): Omit<Reading, "words" | "first" | "next"> {
   if (read === "likelihood") return { kind: "likelihood" };
   if ("ratio" in read) return { kind: "ratio", beta: read.ratio.beta };
   if ("pair" in read) return { kind: "pair", positive: read.pair[0], negative: read.pair[1] };
-  const sidecar = head ?? sidecarOf(path);
   if (!existsSync(sidecar)) {
     const mend = "thinktree import-prm makes one of the published checkpoint";
     throw new ThinkTreeError(
@@ -239,10 +185,6 @@ function readOf(read: Read, name: string, path: string, head?: string): Omit<Rea
     );
   }
   return { kind: "head", head: sidecar, activation: read.head, classes: read.classes };
-}
-
-function sidecarOf(path: string): string {
-  return path.replace(/(\.gguf)?$/, ".head.gguf");
 }
 
 /** Before the step, with the question's place in it, and after the step. */

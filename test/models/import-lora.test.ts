@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { shapes } from "../../bench/gguf/shapes.js";
 import { writeRandomModel } from "../../bench/gguf/random-model.js";
 import { seededRandom } from "../../lib/evaluation/statistics.js";
-import { Engine, inspectModel } from "../../lib/index.js";
+import { Engine, inspectModel, type VerifierFile } from "../../lib/index.js";
 import { importLora } from "../../lib/models/import-lora.js";
 import { importPrm } from "../../lib/models/import-prm.js";
 import { SafetensorsFile } from "../../lib/models/safetensors.js";
@@ -52,62 +52,105 @@ function pairsFor(shapes: ReadonlyMap<string, readonly number[]>) {
   });
 }
 
+/** Weights of a checkpoint by their names. */
+async function weightsOf(checkpoint: string): Promise<Map<string, Stored>> {
+  await using file = await SafetensorsFile.open(join(checkpoint, "model.safetensors"));
+  const weights = new Map<string, Stored>();
+  for (const tensor of file.tensors.values()) {
+    const { name, shape, bytes } = tensor;
+    weights.set(name, { name, shape, bytes: Uint8Array.from(await tensor.read(0, bytes)) });
+  }
+  return weights;
+}
+
+let merges = 0;
+/** The checkpoint with W + factor * B * A in the place of each W, and `changed` weights. */
+function merged(
+  checkpoint: string,
+  changed: Map<string, Stored>,
+  pairs: ReturnType<typeof pairsFor>,
+  factor: number,
+  settings: object = {},
+): string {
+  const into = join(folder, `merged-${++merges}`);
+  mkdirSync(into);
+  for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
+    writeFileSync(join(into, name), readFileSync(join(checkpoint, name)));
+  }
+  const config = JSON.parse(readFileSync(join(checkpoint, "config.json"), "utf8")) as object;
+  writeFileSync(join(into, "config.json"), JSON.stringify({ ...config, ...settings }));
+  for (const { name, a, b } of pairs) {
+    const { shape, bytes } = changed.get(name)!;
+    const [outputs, inputs] = shape as [number, number];
+    const weights = new Float32Array(bytes.slice().buffer);
+    for (let i = 0; i < outputs * inputs; i++) {
+      const [output, input] = [Math.floor(i / inputs), i % inputs];
+      for (let r = 0; r < rank; r++) weights[i]! += factor * b.values[output * rank + r]! * a.values[r * inputs + input]!;
+    }
+    changed.set(name, { name, shape, bytes: new Uint8Array(weights.buffer) });
+  }
+  writeFileSync(join(into, "model.safetensors"), safetensors("F32", [...changed.values()]));
+  return into;
+}
+
+async function scoresOf(verifier: VerifierFile): Promise<number[]> {
+  await using engine = await Engine.load({ generator: { fake: {} }, verifier });
+  return (await engine.score("What is 2 + 3 * 4?", ["3 * 4 = 12.", "2 + 12 = 14."])).scores as number[];
+}
+
 describe("a LoRA on a checkpoint of Mistral's family, whose heads GGUF has in another order", () => {
-  let checkpoint: string, pairs: ReturnType<typeof pairsFor>, originals: Map<string, Stored>;
   const asked = { recipe: "math-shepherd", type: "F32" } as const;
-
-  beforeAll(async () => {
-    checkpoint = await writeCheckpoint(folder, "math-shepherd");
-    await importPrm(checkpoint, { out: base, ...asked });
-    await using file = await SafetensorsFile.open(join(checkpoint, "model.safetensors"));
-    originals = new Map();
-    for (const tensor of file.tensors.values()) {
-      const { name, shape, bytes } = tensor;
-      originals.set(name, { name, shape, bytes: Uint8Array.from(await tensor.read(0, bytes)) });
-    }
-    pairs = pairsFor(new Map([...originals].map(([name, { shape }]) => [name, shape])));
-  });
-
-  /** W + factor * B * A, in the checkpoint, imported. */
-  async function mergedWith(factor: number): Promise<string> {
-    const merged = join(folder, `merged-${factor}`);
-    mkdirSync(merged);
-    for (const name of ["config.json", "tokenizer.json", "tokenizer_config.json"]) {
-      writeFileSync(join(merged, name), readFileSync(join(checkpoint, name)));
-    }
-    const changed = new Map(originals);
-    for (const { name, a, b } of pairs) {
-      const { shape, bytes } = originals.get(name)!;
-      const [outputs, inputs] = shape as [number, number];
-      const weights = new Float32Array(bytes.slice().buffer);
-      for (let i = 0; i < outputs * inputs; i++) {
-        const [output, input] = [Math.floor(i / inputs), i % inputs];
-        for (let r = 0; r < rank; r++) weights[i]! += factor * b.values[output * rank + r]! * a.values[r * inputs + input]!;
-      }
-      changed.set(name, { name, shape, bytes: new Uint8Array(weights.buffer) });
-    }
-    writeFileSync(join(merged, "model.safetensors"), safetensors("F32", [...changed.values()]));
-    return (await importPrm(merged, { out: join(merged, "merged"), ...asked })).backbone;
-  }
-
-  async function scoresOf(verifier: { path: string; adapters?: string[] }): Promise<number[]> {
-    await using engine = await Engine.load({ generator: { fake: {} }, verifier: { ...verifier, recipe: "likelihood" } });
-    return (await engine.score("What is 2 + 3 * 4?", ["3 * 4 = 12.", "2 + 12 = 14."])).scores as number[];
-  }
 
   it.each([
     ["plain", {}, alpha / rank],
     ["rank-stabilised", { use_rslora: true }, alpha / Math.sqrt(rank)],
   ])("scores as the merged checkpoint does: %s", async (_, settings, factor) => {
+    const checkpoint = await writeCheckpoint(folder, "math-shepherd");
+    await importPrm(checkpoint, { out: base, ...asked });
+    const originals = await weightsOf(checkpoint);
+    const pairs = pairsFor(new Map([...originals].map(([name, { shape }]) => [name, shape])));
     const tensors = pairs.flatMap(({ a, b }) => [a, b]);
-    await importLora(writePeft({ ...plain, ...settings }, tensors), { base: await inspectModel(base), out });
-    const [adapted, merged] = [await scoresOf({ path: base, adapters: [out] }), await scoresOf({ path: await mergedWith(factor) })];
-    const without = await scoresOf({ path: base });
+    const imported = await importLora(writePeft({ ...plain, ...settings }, tensors), { base: await inspectModel(base), out });
+    expect(imported).toEqual({ adapter: out, head: undefined, recipe: undefined });
+    const whole = merged(checkpoint, originals, pairs, factor);
+    const { backbone } = await importPrm(whole, { out: join(whole, "merged"), ...asked });
+    const recipe = "likelihood";
+    const adapted = await scoresOf({ path: base, adapters: [out], recipe });
+    const expected = await scoresOf({ path: backbone, recipe });
+    const without = await scoresOf({ path: base, recipe });
     expect(adapted).toHaveLength(2);
     for (const [i, score] of adapted.entries()) {
-      expect(score / merged[i]!).toBeCloseTo(1, 2);
-      expect(Math.abs(without[i]! / merged[i]! - 1)).toBeGreaterThan(0.1);
+      expect(score / expected[i]!).toBeCloseTo(1, 2);
+      expect(Math.abs(without[i]! / expected[i]! - 1)).toBeGreaterThan(0.1);
     }
+  });
+
+  it("is read by the head that was trained with it, before that of the base", async () => {
+    const checkpoint = await writeCheckpoint(folder, "reasoneval-7b");
+    const { backbone } = await importPrm(checkpoint, { out: join(folder, "reasoner"), type: "F32" });
+    const weights = await weightsOf(checkpoint);
+    const pairs = pairsFor(new Map([...weights].map(([name, { shape }]) => [name, shape])));
+    const head = [matrix("score.weight", [2, 64], 77), { ...matrix("score.bias", [1, 2], 78), shape: [2] }];
+    const trained = [...pairs.flatMap(({ a, b }) => [a, b]), ...head.map((one) => ({ ...one, name: `base_model.model.${one.name}` }))];
+    const name = join(folder, "trained");
+    expect(await importLora(writePeft(plain, trained), { base: await inspectModel(backbone), out: name })).toEqual({
+      ...{ adapter: `${name}.gguf`, head: `${name}.head.gguf`, recipe: "trl" },
+    });
+
+    for (const old of ["score_head.weight", "score_head.bias"]) weights.delete(old);
+    for (const one of head) weights.set(one.name, one);
+    const whole = merged(checkpoint, weights, pairs, alpha / rank, { architectures: ["MistralForTokenClassification"] });
+    const expected = await scoresOf({ path: (await importPrm(whole, { out: join(whole, "merged"), type: "F32" })).backbone });
+    const adapted = await scoresOf({ path: backbone, adapters: [{ path: `${name}.gguf` }] });
+    const without = await scoresOf({ path: backbone });
+    for (const [i, score] of adapted.entries()) {
+      expect(Math.abs(score - expected[i]!)).toBeLessThan(2e-3);
+      expect(Math.abs(without[i]! - expected[i]!)).toBeGreaterThan(0.02);
+    }
+
+    // The next import by that name has none.
+    await importLora(writePeft(plain, pairs.flatMap(({ a, b }) => [a, b])), { base: await inspectModel(backbone), out: name });
+    expect(existsSync(`${name}.head.gguf`)).toBe(false);
   });
 });
 
@@ -137,9 +180,23 @@ describe("a LoRA on a model of Qwen2's family", () => {
     [
       "with whole weights besides",
       plain,
-      [a, b, matrix("base_model.model.score.weight", [2, 64], 3)],
+      [a, b, matrix("base_model.model.model.norm.weight", [1, 64], 3)],
       "UNSUPPORTED_MODEL",
-      /holds base_model\.model\.score\.weight, which is no LoRA/,
+      /holds base_model\.model\.model\.norm\.weight, which is no LoRA/,
+    ],
+    [
+      "with a head of another width",
+      plain,
+      [a, b, matrix("base_model.model.score.weight", [2, 32], 3)],
+      "MODEL_LOAD_FAILED",
+      /score is of shape \[2, 32\], which does not take 64 numbers/,
+    ],
+    [
+      "with a head and more",
+      plain,
+      [a, b, matrix("base_model.model.score.weight", [2, 64], 3), matrix("base_model.model.model.norm.weight", [1, 64], 4)],
+      "UNSUPPORTED_MODEL",
+      /model\.norm\.weight/,
     ],
     ["without tensors", plain, [], "MODEL_LOAD_FAILED", /no tensors/],
     ["without a rank", { ...plain, r: undefined }, [a, b], "MODEL_LOAD_FAILED", /adapter_config\.json: r:/],
