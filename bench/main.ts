@@ -20,6 +20,7 @@ import { grading, type GradingOptions } from "./grading.js";
 import { isolation, type IsolationBenchOptions } from "./isolation.js";
 import { record, type RecordOptions } from "./record.js";
 import { contenderNames, replay, type ReplayOptions } from "./replay.js";
+import { rollouts, type RolloutsBenchOptions } from "./rollouts.js";
 import { sampler } from "./sampler.js";
 import { search, type SearchOptions } from "./search.js";
 import { serve, type ServeOptions } from "./serve.js";
@@ -121,6 +122,13 @@ saves(command("isolation", "an engine in a process of its own: what it costs, an
   .option("--limit <count>", "questions a round", count, 10)
   .option("--kills <count>", "searches whose engine is killed", count, 50)
   .action((options: IsolationBenchOptions) => isolation(options));
+
+saves(command("rollouts", "step labels by rollouts: what sharing the solutions' tree saves"))
+  .option("--rounds <count>", "measurements of each, by turns", count, 5)
+  .option("--limit <count>", "questions a round", count, 20)
+  .option("--solutions <count>", "sampled of each question", count, 16)
+  .option("--rollouts <count>", "sampled from each of their steps", count, 16)
+  .action((options: RolloutsBenchOptions) => rollouts(options));
 
 command("sampler", "the native sampler against simpler ones").action(sampler);
 

@@ -20,6 +20,7 @@ import { Interruption } from "./interruption.js";
 import { version } from "./package-files.js";
 import { paperOf } from "./paper.js";
 import { reproduceCommand } from "./reproduce-command.js";
+import { rolloutsCommand } from "./rollouts-command.js";
 import { serveCommand } from "./serve-command.js";
 import { solveCommand } from "./solve-command.js";
 import { workerCommand } from "./worker-command.js";
@@ -61,6 +62,7 @@ for (const command of [
   solveCommand(interruption),
   evaluateCommand(interruption),
   calibrateCommand(interruption),
+  rolloutsCommand(interruption),
   workerCommand(interruption),
   reproduceCommand(interruption),
   benchCommand(interruption),

@@ -10,10 +10,11 @@ import { dirname } from "node:path";
 import { ThinkTreeError } from "../errors.js";
 
 /**
- * Whoever reads the file meanwhile finds the old one or the new one, never half of it.
+ * Whoever reads the file meanwhile finds the old one or the new one, never half of it. A text may come in parts: the whole
+ * may be too large for one string.
  * @throws {ThinkTreeError} INVALID_OPTION: it cannot be written there
  */
-export async function writeWhole(path: string, text: string): Promise<void> {
+export async function writeWhole(path: string, text: string | Iterable<string>): Promise<void> {
   try {
     await writeFile(`${path}.part`, text);
     await rename(`${path}.part`, path);

@@ -1,5 +1,5 @@
 /**
- * `thinktree worker`: does the work of evaluations and calibrations that run elsewhere.
+ * `thinktree worker`: does the work of evaluations, calibrations and rollouts that run elsewhere.
  *
  * Owns: its flags and help; what it says when it listens and when it ends; what a signal means.
  * Must not know: how work is handed out, what it is.
@@ -48,8 +48,8 @@ Exit codes:
 
 export function workerCommand(interruption: Interruption): Command {
   const command = new Command("worker")
-    .summary("do the work of evaluations and calibrations that run elsewhere")
-    .description("Listens to a queue in Redis and does what evaluate and calibrate put there with --redis.")
+    .summary("do the work of evaluations, calibrations and rollouts that run elsewhere")
+    .description("Listens to a queue in Redis and does what evaluate, calibrate and rollouts put there with --redis.")
     .configureHelp({ optionDescription: ({ description }) => description }) // they say defaults and choices themselves
     .optionsGroup("Work:")
     .requiredOption("--redis <url>", redisHelp);

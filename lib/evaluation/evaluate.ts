@@ -13,7 +13,7 @@ import type { Engine } from "../scheduler/engine.js";
 import type { SolveOptions } from "../scheduler/solve-options.js";
 import { summarize, type Summary } from "./curve.js";
 import type { PaceReport } from "./pace.js";
-import { bareQuestion, digestOf, type BareQuestion, type Question } from "./questions.js";
+import { bareQuestion, digestOf, seedOf, type BareQuestion, type Question } from "./questions.js";
 import { failedRecord, recordOf, type QuestionRecord } from "./records.js";
 import { doUnits, here, type Executor, type Unit } from "./units.js";
 
@@ -117,11 +117,6 @@ export async function answerOne(
 
 function generationsOf(budget: SolveOptions["budget"]): number {
   return (typeof budget === "number" ? budget : budget?.generations) ?? usualGenerations;
-}
-
-/** 48 bits of a hash. */
-function seedOf(seed: number, id: string): number {
-  return Number.parseInt(hashOf([seed, id]).slice(0, 12), 16);
 }
 
 function hashOf(value: unknown): string {

@@ -1,7 +1,7 @@
 /**
  * Questions with known answers, from a file.
  *
- * Owns: what a question is, that no two of a file have the same name.
+ * Owns: what a question is, that no two of a file have the same name, its seed in a run.
  * Must not know: engines, grading, any one layout.
  */
 import { createHash } from "node:crypto";
@@ -63,6 +63,14 @@ export function digestOf(questions: readonly Question[]): string {
   const hash = createHash("sha256");
   for (const { id, question, answer } of questions) hash.update(JSON.stringify([id, question, answer]));
   return hash.digest("hex");
+}
+
+/** A question's own seed in a run: 48 bits of a hash, so that the questions' order does not matter. */
+export function seedOf(seed: number, id: string): number {
+  const hash = createHash("sha256")
+    .update(JSON.stringify([seed, id]))
+    .digest("hex");
+  return Number.parseInt(hash.slice(0, 12), 16);
 }
 
 function invalid(message: string): ThinkTreeError {

@@ -75,9 +75,8 @@ export async function sampledOf(
   reference: string,
   grader: Pick<Grader, "grade">,
 ): Promise<{ samples: Sample[]; sharing: Sharing }> {
-  const answers = [...new Set(found.candidates.map(({ answer }) => answer))];
-  const verdicts = await Promise.all(answers.map((answer) => grader.grade(answer, reference)));
-  const right = new Map(answers.map((answer, i) => [answer, verdicts[i]!]));
+  const answers = found.candidates.map(({ answer }) => answer);
+  const right = await verdictsOn(answers, reference, grader);
   const samples: Sample[] = found.candidates.map(({ answer, score, flags }) => ({
     ...{ answer, score, right: right.get(answer)! },
     ...(flags.length > 0 && { flagged: true }),
@@ -87,6 +86,17 @@ export async function sampledOf(
   // Candidates come best first; subsets of them must not know that.
   shuffle(samples, seededRandom(found.seed));
   return { samples, sharing: sharingOf(found.candidates, found.generations, found.ledger) };
+}
+
+/** Whether each of the answers is right; equal ones are graded once. */
+export async function verdictsOn(
+  answers: readonly (string | null)[],
+  reference: string,
+  grader: Pick<Grader, "grade">,
+): Promise<ReadonlyMap<string | null, boolean>> {
+  const different = [...new Set(answers)];
+  const verdicts = await Promise.all(different.map((answer) => grader.grade(answer, reference)));
+  return new Map(different.map((answer, i) => [answer, verdicts[i]!]));
 }
 
 function asked({ answer: reference, ...question }: BareQuestion) {

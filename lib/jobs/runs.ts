@@ -1,5 +1,5 @@
 /**
- * Evaluations, calibrations and scorings done by workers.
+ * Evaluations, calibrations, rollouts and scorings done by workers.
  *
  * Owns: which properties of a node each depends on: no more is wanted of workers.
  * Must not know: queues, terminals.
@@ -11,6 +11,7 @@ import type { Executor } from "../evaluation/units.js";
 import type { Grader } from "../grading/grader.js";
 import type { Engine } from "../scheduler/engine.js";
 import type { CalibrationPaid, CalibrationWork } from "../training/calibrate.js";
+import type { LabelledQuestion, RolloutWork } from "../training/label-steps.js";
 import { byWorkers, type CoordinatorOptions } from "./coordinator.js";
 import { identityOf, type NodeIdentity } from "./node-identity.js";
 import type { EvaluationSettings } from "./task.js";
@@ -45,6 +46,11 @@ export function evaluationByWorkers(
 export function calibrationByWorkers(options: RunOptions): Executor<CalibrationWork, CalibrationPaid> {
   const node = alikeIn(options, [...asking, ...judging, "grader"]);
   return byWorkers({ ...options, node }, (work: CalibrationWork) => ({ kind: "calibrate", work }));
+}
+
+export function rolloutsByWorkers(options: RunOptions): Executor<RolloutWork, LabelledQuestion> {
+  const node = alikeIn(options, [...asking, "grader"]); // no verifier is asked
+  return byWorkers({ ...options, node }, (work: RolloutWork) => ({ kind: "rollouts", work }));
 }
 
 export function scoringByWorkers(options: Omit<RunOptions, "grader">): Executor<GivenSolution, KeptScores> {

@@ -12,10 +12,12 @@ import type { Engine } from "../scheduler/engine.js";
 import type { SolveOptions } from "../scheduler/solve-options.js";
 import { strategyByName, type StrategyName, type StrategySettings } from "../strategies/index.js";
 import { runOne, type CalibrationWork } from "../training/calibrate.js";
+import { labelOne, type RolloutWork } from "../training/label-steps.js";
 
 export type Task =
   | { readonly kind: "evaluate"; readonly how: EvaluationSettings; readonly work: EvaluationWork }
   | { readonly kind: "calibrate"; readonly work: CalibrationWork }
+  | { readonly kind: "rollouts"; readonly work: RolloutWork }
   | { readonly kind: "score"; readonly work: GivenSolution };
 
 /** EvaluationTask's `solve`, with the strategy by its name. */
@@ -42,6 +44,7 @@ export async function perform(engine: Engine, grader: Grader, task: Task, signal
 
 function valueOf(engine: Engine, grader: Grader, task: Task, signal: AbortSignal): Promise<unknown> {
   if (task.kind === "calibrate") return runOne(engine, grader, task.work, signal);
+  if (task.kind === "rollouts") return labelOne(engine, grader, task.work, signal);
   if (task.kind === "score") return scoreOne(engine, task.work, signal);
   const { strategy, solve } = task.how;
   const by = strategy && { strategy: strategyByName(strategy.name, strategy.settings) };

@@ -7,18 +7,17 @@
 import { setMaxListeners } from "node:events";
 
 import type { Ledger } from "../engine/addon.js";
-import type { StepEnd } from "../engine/codec.js";
 import type { EngineCore } from "../engine/engine-core.js";
-import type { Tree, TreeOptions } from "../engine/tree.js";
+import type { Tree } from "../engine/tree.js";
 import { ThinkTreeError } from "../errors.js";
 import type { RoundReport, SearchContext, Strategy } from "../strategies/index.js";
-import { answerExtractor } from "../verifiers/answer.js";
 import { rankGuarded, type GuardedCandidate } from "../verifiers/guards.js";
 import { compareScores } from "../verifiers/selection.js";
 import { wholeIfAny, type Solution } from "../verifiers/solution.js";
 import type { Question } from "./conversation.js";
 import { affordable, type Budget, type Spending } from "./budget.js";
-import { aggregationOf, promptsOf, recipeOf, seesAttempts } from "./recipe.js";
+import { answersOf, questionTree } from "./question-tree.js";
+import { aggregationOf, recipeOf } from "./recipe.js";
 import type { Answer, CheckedOptions, Decision } from "./solve-options.js";
 
 /** Strategies whose solutions know nothing of each other: only those tell how hard the question is. */
@@ -48,23 +47,7 @@ export class QuestionSearch implements AsyncDisposable {
     options: CheckedOptions,
     account?: number,
   ): Promise<QuestionSearch> {
-    const { generator, verifier } = engine.models;
-    const recipe = recipeOf(generator);
-    const { budget, seed, temperature, topK, topP, minP, maxLength, stopTexts, signal } = options;
-    const tree: TreeOptions = {
-      ...promptsOf(engine.models, question),
-      seed,
-      verifierSeesContext: verifier !== undefined && seesAttempts(verifier),
-      tokenBudget: budget.tokens,
-      flopsBudget: budget.flops,
-      deadlineMs: budget.milliseconds,
-      maxLength,
-      steps: recipe.steps,
-      finalPrefix: endsAnywhere(recipe.steps) ? "" : recipe.answerPrefix,
-      stop: [...recipe.stop, ...stopTexts],
-      sampler: { temperature, topK, topP, minP },
-      signal,
-    };
+    const tree = questionTree(engine.models, question, options);
     const begun = performance.now(); // the engine's own clock for the deadline starts before it has answered
     return new QuestionSearch(engine, await engine.openTree(tree, account), options, begun);
   }
@@ -165,11 +148,10 @@ export class QuestionSearch implements AsyncDisposable {
   private context(): SearchContext {
     const { generator, verifier } = this.engine.models;
     const { onProgress } = this.options;
-    const { answerPrefix, revision, thinking } = recipeOf(generator);
     return {
       aggregation: verifier && aggregationOf(verifier),
-      answerOf: this.options.answerOf ?? answerExtractor({ answerPrefix, ...(thinking && { thinking }) }),
-      revision,
+      answerOf: this.options.answerOf ?? answersOf(generator),
+      revision: recipeOf(generator).revision,
       ...(onProgress && { onRound: (round: RoundReport) => this.report(round, onProgress) }),
     };
   }
@@ -189,11 +171,6 @@ export class QuestionSearch implements AsyncDisposable {
     const late = budget.milliseconds !== undefined && performance.now() - this.begun >= budget.milliseconds;
     return late ? "deadline" : "budget";
   }
-}
-
-/** A step that is cut in the middle of a line may begin as the last does and not be it. */
-function endsAnywhere({ tokens, leastLogProbability }: StepEnd): boolean {
-  return tokens !== undefined || leastLogProbability !== undefined;
 }
 
 function winnersOf(solutions: readonly Solution[]): Solution[] {
