@@ -12,8 +12,6 @@ import { busyShare, busyWarning } from "../benchmark/machine-load.js";
 import type { Benchmark, Settings } from "../benchmark/results.js";
 import { EngineCore } from "../engine/engine-core.js";
 import { ThinkTreeError } from "../errors.js";
-import { benchmarkPage } from "../report/benchmark-page.js";
-import { benchmarkSvg } from "../report/benchmark-svg.js";
 import { engineOptionsOf, type ModelOptions } from "../scheduler/model-options.js";
 import { benchView } from "./bench-view.js";
 import type { Interruption } from "./interruption.js";
@@ -110,7 +108,7 @@ async function run({ model, ...rest }: BenchFlags, interruption: Interruption): 
   const flags = { ...rest, ...(model !== undefined && { generator: model }) };
   const settings = settingsOf(flags);
   const options = { ...engineOptions(flags, undefined), kvCells: settings.kvCells };
-  const files = outputsOf(flags);
+  const files = await outputsOf(flags);
   for (const { path } of files) await assertWritable(path);
 
   const progress = new ProgressView(process.stderr);
@@ -167,13 +165,14 @@ function cellsFor({ branches, prompt, length, kvCells }: BenchFlags): number {
 }
 
 /** @throws {ThinkTreeError} INVALID_OPTION: two of them are one file */
-function outputsOf({ json, csv, html, plot }: BenchFlags) {
+async function outputsOf({ json, csv, html, plot }: BenchFlags) {
   const texts: [path: string | undefined, textOf: (found: Benchmark) => string][] = [
     [json, (found) => `${JSON.stringify(found, null, 1)}\n`],
     [csv, csvOf],
-    [html, benchmarkPage],
-    [plot, benchmarkSvg],
   ];
+  // What draws takes longer to load than the rest of the program.
+  if (html !== undefined) texts.push([html, (await import("../report/benchmark-page.js")).benchmarkPage]);
+  if (plot !== undefined) texts.push([plot, (await import("../report/benchmark-svg.js")).benchmarkSvg]);
   const files = texts.flatMap(([path, textOf]) => (path === undefined ? [] : [{ path, textOf }]));
   const twice = files.find(({ path }, i) => files.findIndex((file) => file.path === path) < i);
   if (twice !== undefined) throw new ThinkTreeError("INVALID_OPTION", `${twice.path} is named twice: name two files`);

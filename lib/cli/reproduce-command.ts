@@ -12,8 +12,6 @@ import { readQuestions } from "../evaluation/questions.js";
 import { mathGrader } from "../grading/math-grader.js";
 import type { Verdict } from "../report/data.js";
 import { full, quick } from "../report/experiments.js";
-import { renderReport } from "../report/html.js";
-import { reproduce } from "../report/reproduce.js";
 import type { Interruption } from "./interruption.js";
 import { heldOutQuestions, version } from "./package-files.js";
 import { paperOf } from "./paper.js";
@@ -53,6 +51,11 @@ export function reproduceCommand(interruption: Interruption): Command {
 }
 
 async function run({ full: large, limit, out, seed }: ReproduceFlags, interruption: Interruption): Promise<void> {
+  // What draws takes longer to load than the rest of the program.
+  const [{ reproduce }, { renderReport }] = await Promise.all([
+    import("../report/reproduce.js"),
+    import("../report/html.js"),
+  ]);
   const usual = large ? full : quick;
   const scale = { ...usual, questions: limit ?? usual.questions };
   const folder = `${out}.work`;

@@ -16,7 +16,14 @@ const folder = mkdtempSync(join(tmpdir(), "thinktree-golden-"));
 beforeAll(buildModelProbe);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function imported(name: CheckpointName): Promise<Imported> {
+const imports = new Map<CheckpointName, Promise<Imported>>();
+function imported(name: CheckpointName): Promise<Imported> {
+  const work = imports.get(name) ?? importOf(name);
+  imports.set(name, work);
+  return work;
+}
+
+async function importOf(name: CheckpointName): Promise<Imported> {
   const recipe = recipeOf(name);
   const checkpoint = await writeCheckpoint(folder, name);
   const plain = !("head" in checkpoints[name]);
