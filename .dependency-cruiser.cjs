@@ -1,7 +1,7 @@
 // The layers of docs/design: imports in lib/ go down only. (scripts/check-layers.mjs holds what imports cannot show.)
 const floors = [
   ["engine"],
-  ["models"],
+  ["models", "remote"],
   ["verifiers"],
   ["strategies"],
   ["scheduler"],

@@ -19,6 +19,7 @@ import type { WeightType } from "./gguf/weights.js";
 import { grading, type GradingOptions } from "./grading.js";
 import { isolation, type IsolationBenchOptions } from "./isolation.js";
 import { record, type RecordOptions } from "./record.js";
+import { remote, type RemoteBenchOptions } from "./remote.js";
 import { contenderNames, replay, type ReplayOptions } from "./replay.js";
 import { rollouts, type RolloutsBenchOptions } from "./rollouts.js";
 import { sampler } from "./sampler.js";
@@ -129,6 +130,14 @@ saves(command("rollouts", "step labels by rollouts: what sharing the solutions' 
   .option("--solutions <count>", "sampled of each question", count, 16)
   .option("--rollouts <count>", "sampled from each of their steps", count, 16)
   .action((options: RolloutsBenchOptions) => rollouts(options));
+
+saves(command("remote", "the same searches with the models here and on llama.cpp's own servers"))
+  .option("--limit <count>", "questions", count, 24)
+  .option("--n <count>", "solutions of each", count, 16)
+  .option("--at-once <count>", "searches", count, 1)
+  .option("--slots <count>", "of each server", count, 16)
+  .option("--rounds <count>", "measurements of each, by turns", count, 3)
+  .action((options: RemoteBenchOptions) => remote(options));
 
 command("sampler", "the native sampler against simpler ones").action(sampler);
 

@@ -21,6 +21,8 @@ export type ErrorCode =
   | "DOWNLOAD_FAILED"
   /** The queue's Redis is not there, or was lost; or a unit's workers vanish again and again. */
   | "QUEUE_FAILED"
+  /** A remote server cannot be reached, refuses the key or the model, fails again and again, or does not speak OpenAI's API. */
+  | "REMOTE_FAILED"
   /** The model loads, but its memory cannot be forked at an earlier position. */
   | "UNSUPPORTED_MODEL"
   /** The prompt leaves no room for a solution. */

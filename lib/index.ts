@@ -1,5 +1,7 @@
 /** The public surface of thinktree. What is not exported here may change without notice. */
-export { Engine, type Fingerprints, type LoadOptions } from "./scheduler/engine.js";
+export { Engine, type ConnectOptions, type Fingerprints, type LoadOptions } from "./scheduler/engine.js";
+export type { RemoteGenerator, RemoteModel, RemoteOptions, RemoteVerifier } from "./scheduler/connect.js";
+export type { VerifierEngine } from "./remote/remote-core.js";
 export type { Answer, Decision, Progress, SolveOptions } from "./scheduler/solve-options.js";
 export type { ChatTurn, Question } from "./scheduler/conversation.js";
 export type { Budget } from "./scheduler/budget.js";

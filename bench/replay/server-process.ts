@@ -67,8 +67,16 @@ export class ServerProcess {
 
   private constructor(
     private readonly child: ChildProcess,
-    private readonly url: string,
+    readonly url: string,
   ) {}
+
+  /** As a crash would. Resolves when it is gone. */
+  async kill(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const gone = once(this.child, "exit");
+    this.child.kill("SIGKILL");
+    await gone;
+  }
 
   /** One answer for each completion asked for. */
   async complete(body: object): Promise<Completion[]> {

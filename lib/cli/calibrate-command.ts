@@ -8,20 +8,19 @@ import { rm } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
 
 import { readQuestions } from "../evaluation/questions.js";
-import { Engine } from "../scheduler/engine.js";
 import { calibrate, type CalibrateOptions } from "../training/calibrate.js";
 import { addGraderFlag, graderOf, gradersHelp, type GraderFlags } from "./grader-flag.js";
 import type { Interruption } from "./interruption.js";
-import { loadModels } from "./models.js";
 import { grouped, paperOf } from "./paper.js";
 import { policyView } from "./policy-view.js";
 import { ProgressView } from "./progress-view.js";
 import { addQueueFlags, coordinatorFlags, Workers, type QueueFlags } from "./queue-flag.js";
-import { addModelFlags, engineOptions, type ModelFlags } from "./search-flags.js";
+import { addRemoteFlags, engineSource, openEngine, type RemoteFlags } from "./remote-flags.js";
+import { addModelFlags, type ModelFlags } from "./search-flags.js";
 import { decimal, wholeNumber, wholeNumbers } from "./values.js";
 import { writeWhole } from "./whole-file.js";
 
-interface CalibrateFlags extends GraderFlags, ModelFlags, QueueFlags {
+interface CalibrateFlags extends GraderFlags, ModelFlags, RemoteFlags, QueueFlags {
   readonly questions: string;
   readonly out: string;
   readonly budgets: readonly number[];
@@ -76,7 +75,7 @@ export function calibrateCommand(interruption: Interruption): Command {
     .option("--limit <count>", "only the first questions", wholeNumber(1, Number.MAX_SAFE_INTEGER))
     .option("--seed <number>", "of all searches (default: 1)", wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option("--journal <file.jsonl>", "paid work (default: beside the policy, deleted when it is written)");
-  return addQueueFlags(addModelFlags(addGraderFlag(command)))
+  return addQueueFlags(addRemoteFlags(addModelFlags(addGraderFlag(command))))
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", help)
     .action((flags: CalibrateFlags) => run(flags, interruption));
@@ -86,10 +85,10 @@ async function run(flags: CalibrateFlags, interruption: Interruption): Promise<v
   const { out, budgets, bins, probes, temperature, tolerance, seed } = flags;
   const journal = flags.journal ?? `${out}.journal.jsonl`;
   const questions = await readQuestions(flags.questions, flags.limit);
-  const options = engineOptions(coordinatorFlags(flags), undefined);
+  const source = await engineSource(coordinatorFlags(flags), undefined);
   const progress = new ProgressView(process.stderr);
   await using grader = graderOf(flags, questions);
-  await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
+  await using engine = await openEngine(source, progress, interruption);
   const workers = new Workers(flags);
   const run = workers.options({ engine, grader });
   const execute = run && (await import("../jobs/runs.js")).calibrationByWorkers(run);

@@ -9,7 +9,6 @@ import { Command } from "commander";
 import { ThinkTreeError } from "../errors.js";
 import { evaluate, runOf, type EvaluationTask } from "../evaluation/evaluate.js";
 import { readQuestions } from "../evaluation/questions.js";
-import { Engine } from "../scheduler/engine.js";
 import {
   addProcessBenchFlags,
   evaluateVerifier,
@@ -21,16 +20,15 @@ import { evaluateView } from "./evaluate-view.js";
 import { addGraderFlag, graderOf, gradersHelp, type GraderFlags } from "./grader-flag.js";
 import type { Interruption } from "./interruption.js";
 import { journalName } from "./journal-name.js";
-import { loadModels } from "./models.js";
 import { grouped, paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
 import { addQueueFlags, coordinatorFlags, Workers, type QueueFlags } from "./queue-flag.js";
+import { addRemoteFlags, engineSource, openEngine, type RemoteFlags } from "./remote-flags.js";
 import {
   addModelFlags,
   addSamplingFlags,
   addStrategyFlags,
   checkStrategyFlags,
-  engineOptions,
   settingsOf,
   strategiesHelp,
   strategyOf,
@@ -41,7 +39,7 @@ import {
 import { wholeNumber } from "./values.js";
 import { writeWhole } from "./whole-file.js";
 
-interface EvaluateFlags extends GraderFlags, StrategyFlags, SamplingFlags, ModelFlags, QueueFlags {
+interface EvaluateFlags extends GraderFlags, StrategyFlags, SamplingFlags, ModelFlags, RemoteFlags, QueueFlags {
   readonly questions?: string;
   readonly limit?: number;
   readonly seed: number;
@@ -111,7 +109,7 @@ export function evaluateCommand(interruption: Interruption): Command {
     wholeNumber(0, Number.MAX_SAFE_INTEGER),
     1,
   );
-  addModelFlags(command);
+  addRemoteFlags(addModelFlags(command));
   addQueueFlags(command)
     .optionsGroup("Output:")
     .option("--journal <file>", "keeps what is done (default: thinktree-KIND-HASH.jsonl here, by what is run)")
@@ -131,13 +129,13 @@ async function run(flags: EvaluateFlags, interruption: Interruption): Promise<vo
   if (flags.questions === undefined) {
     throw new ThinkTreeError("INVALID_OPTION", "name --questions FILE, or --processbench FILE for a verifier");
   }
-  const options = engineOptions(coordinatorFlags(flags), name);
+  const source = await engineSource(coordinatorFlags(flags), name);
   checkStrategyFlags(flags); // mistakes are told before gigabytes are loaded
   const questions = await readQuestions(flags.questions, flags.limit);
 
   await using grader = graderOf(flags, questions);
   const progress = new ProgressView(process.stderr);
-  await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
+  await using engine = await openEngine(source, progress, interruption);
   const strategy = name && strategyOf(name, flags, engine.models);
   const by = strategy === undefined ? { budget: n } : { strategy };
   const sampling = { temperature, topK, topP, minP };

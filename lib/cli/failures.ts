@@ -31,6 +31,7 @@ const mendable: ReadonlySet<ErrorCode> = new Set([
   "NO_BINARY",
   "NO_VERIFIER",
   "QUEUE_FAILED",
+  "REMOTE_FAILED",
   "UNSUPPORTED_MODEL",
 ]);
 

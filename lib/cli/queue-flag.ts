@@ -11,6 +11,7 @@ import type { QueueOptions } from "../jobs/job.js";
 import type { RunOptions } from "../jobs/runs.js";
 import { version } from "./package-files.js";
 import { grouped } from "./paper.js";
+import type { RemoteFlags } from "./remote-flags.js";
 import type { ModelFlags } from "./search-flags.js";
 
 export interface QueueFlags {
@@ -38,8 +39,8 @@ export function queueOptions(url: string, { queue }: QueueFlags): QueueOptions {
 }
 
 /** Of who hands the work out, the models are only asked what they are: little memory, and no GPU. */
-export function coordinatorFlags<T extends ModelFlags & QueueFlags>(flags: T): T {
-  if (flags.redis === undefined) return flags;
+export function coordinatorFlags<T extends ModelFlags & RemoteFlags & QueueFlags>(flags: T): T {
+  if (flags.redis === undefined || flags.remote !== undefined) return flags;
   return { ...flags, kvMib: undefined, kvCells: 512, gpuLayers: 0 };
 }
 

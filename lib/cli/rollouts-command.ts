@@ -8,26 +8,19 @@ import { rm } from "node:fs/promises";
 import { Command } from "commander";
 
 import { readQuestions, type Question } from "../evaluation/questions.js";
-import { Engine } from "../scheduler/engine.js";
 import { labelSteps, stepLabelsOf, type LabelledQuestion, type LabelOptions } from "../training/label-steps.js";
 import { addGraderFlag, graderOf, gradersHelp, type GraderFlags } from "./grader-flag.js";
 import type { Interruption } from "./interruption.js";
-import { loadModels } from "./models.js";
 import { grouped, paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
 import { addQueueFlags, coordinatorFlags, Workers, type QueueFlags } from "./queue-flag.js";
+import { addRemoteFlags, engineSource, openEngine, type RemoteFlags } from "./remote-flags.js";
 import { rolloutsView } from "./rollouts-view.js";
-import {
-  addGeneratorFlags,
-  addSamplingFlags,
-  engineOptions,
-  type ModelFlags,
-  type SamplingFlags,
-} from "./search-flags.js";
+import { addModelFlags, addSamplingFlags, type ModelFlags, type SamplingFlags } from "./search-flags.js";
 import { wholeNumber } from "./values.js";
 import { assertWritable, writeWhole } from "./whole-file.js";
 
-interface RolloutsFlags extends GraderFlags, SamplingFlags, ModelFlags, QueueFlags {
+interface RolloutsFlags extends GraderFlags, SamplingFlags, ModelFlags, RemoteFlags, QueueFlags {
   readonly questions: string;
   readonly out: string;
   readonly solutions: number;
@@ -94,15 +87,22 @@ export function rolloutsCommand(interruption: Interruption): Command {
     .action((flags: RolloutsFlags) => run(flags, interruption));
 }
 
+/** No verifier is asked. */
+function addGeneratorFlags(command: Command): Command {
+  const { options } = addRemoteFlags(addModelFlags(new Command()));
+  for (const option of options) if (!/verifier/i.test(option.attributeName())) command.addOption(option);
+  return command;
+}
+
 async function run(flags: RolloutsFlags, interruption: Interruption): Promise<void> {
   const { out, solutions, rollouts, temperature, topK, topP, minP, seed } = flags;
   const journal = flags.journal ?? `${out}.journal.jsonl`;
-  const options = engineOptions({ ...coordinatorFlags(flags), verifier: false }, undefined);
+  const source = await engineSource({ ...coordinatorFlags(flags), verifier: false }, undefined);
   const questions = await readQuestions(flags.questions, flags.limit);
   await assertWritable(out);
   const progress = new ProgressView(process.stderr);
   await using grader = graderOf(flags, questions);
-  await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
+  await using engine = await openEngine(source, progress, interruption);
   const workers = new Workers(flags);
   const run = workers.options({ engine, grader });
   const execute = run && (await import("../jobs/runs.js")).rolloutsByWorkers(run);

@@ -4,7 +4,7 @@
  * Owns: these flags and their help; which strategy and models they mean.
  * Must not know: what the commands do.
  */
-import { Command, InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 
 import { embeddedModel } from "../engine/embedded.js";
 import type { Adapter } from "../engine/options.js";
@@ -176,13 +176,6 @@ export function addModelFlags(command: Command): Command {
     .addOption(new Option("--kv-type <type>", "of the caches' numbers (default: f16)").choices(["f16", "q8_0"]))
     .option("--threads <count>", "of each model (default: by its size)", wholeNumber(1, 512))
     .option("--gpu-layers <count>", "of each model on the GPU, if there is one (default: all)", wholeNumber(0, 10_000));
-}
-
-/** Those of a command that asks no verifier. */
-export function addGeneratorFlags(command: Command): Command {
-  const ofVerifier = (option: Option) => option.attributeName().startsWith("verifier");
-  for (const option of addModelFlags(new Command()).options) if (!ofVerifier(option)) command.addOption(option);
-  return command;
 }
 
 /** @throws {ThinkTreeError} INVALID_OPTION: a strategy's own flags without a strategy. */

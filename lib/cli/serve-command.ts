@@ -9,17 +9,16 @@ import { readFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 
 import { ThinkTreeError } from "../errors.js";
-import { Engine } from "../scheduler/engine.js";
 import type { Server } from "../server/app.js";
 import { settingsOf, type ServerOptions } from "../server/settings.js";
 import type { Interruption } from "./interruption.js";
-import { loadModels } from "./models.js";
 import { version } from "./package-files.js";
 import { ProgressView } from "./progress-view.js";
-import { addModelFlags, addPolicyFlags, engineOptions, type ModelFlags } from "./search-flags.js";
+import { addRemoteFlags, engineSource, openEngine, type RemoteFlags } from "./remote-flags.js";
+import { addModelFlags, addPolicyFlags, type ModelFlags } from "./search-flags.js";
 import { duration, wholeNumber } from "./values.js";
 
-interface ServeFlags extends ModelFlags {
+interface ServeFlags extends ModelFlags, RemoteFlags {
   readonly host: string;
   readonly port: number;
   readonly apiKeys?: string;
@@ -93,7 +92,7 @@ export function serveCommand(interruption: Interruption): Command {
     .option("--drain-time <span>", "that searches have to end after a signal (default: 30s)", duration, 30_000)
     .optionsGroup("Faults:")
     .option("--isolation", "models in a process of their own: started again when it dies, searches go on");
-  addModelFlags(command);
+  addRemoteFlags(addModelFlags(command));
   return addPolicyFlags(command)
     .optionsGroup("Log:")
     .addOption(
@@ -111,10 +110,16 @@ async function serve(flags: ServeFlags, interruption: Interruption): Promise<voi
   const options = await serverOptions(flags);
   settingsOf(options); // a mistake is told before gigabytes are loaded
   const progress = new ProgressView(process.stderr);
-  const load = (local: Parameters<typeof Engine.load>[0]) => Engine.load(local);
-  const isolation = flags.isolation && ({ isolation: "process" } as const);
-  const named = { ...engineOptions(flags, undefined), ...isolation };
-  await using engine = await loadModels(named, load, progress, interruption);
+  const source = await engineSource(flags, undefined);
+  if (flags.isolation && "connect" in source) {
+    throw new ThinkTreeError(
+      "INVALID_OPTION",
+      "--isolation is of models that are loaded here: leave it out, or --remote",
+    );
+  }
+  const isolated =
+    flags.isolation && "load" in source ? { load: { ...source.load, isolation: "process" as const } } : source;
+  await using engine = await openEngine(isolated, progress, interruption);
   const log = { level: flags.logLevel, stream: process.stderr };
   const { Server } = await import("../server/app.js"); // no other command waits for a server to be read
   const server = await Server.create({ engine, options, version, log });

@@ -8,20 +8,18 @@ import { text as readAll } from "node:stream/consumers";
 import { Command } from "commander";
 
 import { ThinkTreeError } from "../errors.js";
-import { Engine } from "../scheduler/engine.js";
 import type { Answer } from "../scheduler/solve-options.js";
 import { answerJson } from "../scheduler/answer-json.js";
 import { answerView } from "./answer-view.js";
 import type { Interruption } from "./interruption.js";
-import { loadModels } from "./models.js";
 import { paperOf } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
+import { addRemoteFlags, engineSource, openEngine, type RemoteFlags } from "./remote-flags.js";
 import {
   addModelFlags,
   addSamplingFlags,
   addStrategyFlags,
   checkStrategyFlags,
-  engineOptions,
   strategiesHelp,
   strategyOf,
   type ModelFlags,
@@ -30,7 +28,7 @@ import {
 } from "./search-flags.js";
 import { duration, wholeNumber } from "./values.js";
 
-interface SolveFlags extends StrategyFlags, SamplingFlags, ModelFlags {
+interface SolveFlags extends StrategyFlags, SamplingFlags, ModelFlags, RemoteFlags {
   readonly seed?: number;
   readonly maxTokens?: number;
   readonly time?: number;
@@ -89,7 +87,7 @@ export function solveCommand(interruption: Interruption): Command {
     .optionsGroup("Limits (the best answer so far is printed):")
     .option("--max-tokens <count>", "generated tokens of the whole search", wholeNumber(1, Number.MAX_SAFE_INTEGER))
     .option("--time <span>", "500ms, 2s or 1m, from when the models are loaded", duration);
-  return addModelFlags(command)
+  return addRemoteFlags(addModelFlags(command))
     .optionsGroup("Output:")
     .option("--json", "print one JSON object and nothing else")
     .helpOption("-h, --help", "print this help")
@@ -102,13 +100,13 @@ export function solveCommand(interruption: Interruption): Command {
 /** @returns the exit code */
 async function solve(question: string, flags: SolveFlags, interruption: Interruption): Promise<number> {
   const { strategy: name, n, seed, temperature, topK, topP, minP, maxTokens: tokens, time: milliseconds } = flags;
-  const options = engineOptions(flags, name);
+  const source = await engineSource(flags, name);
   checkStrategyFlags(flags); // a mistake is told before gigabytes are loaded
   const asked = question === "-" ? await readAll(process.stdin) : question;
   if (asked.trim() === "") throw new ThinkTreeError("EMPTY_PROMPT", "the question is empty");
 
   const progress = new ProgressView(process.stderr);
-  await using engine = await loadModels(options, (local) => Engine.load(local), progress, interruption);
+  await using engine = await openEngine(source, progress, interruption);
   const strategy = name && strategyOf(name, flags, engine.models);
   const budget = { tokens, milliseconds, ...(strategy === undefined && { generations: n }) };
   const answer = await interruption.duringSearch((stop) =>

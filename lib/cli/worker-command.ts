@@ -7,18 +7,17 @@
 import { hostname } from "node:os";
 import { Command } from "commander";
 
-import { Engine } from "../scheduler/engine.js";
 import { addGraderFlag, graderOf, gradersHelp, type GraderFlags } from "./grader-flag.js";
 import type { Interruption } from "./interruption.js";
-import { loadModels } from "./models.js";
 import { version } from "./package-files.js";
 import { grouped } from "./paper.js";
 import { ProgressView } from "./progress-view.js";
 import { addQueueName, queueOptions, redisHelp, type QueueFlags } from "./queue-flag.js";
-import { addModelFlags, addPolicyFlags, engineOptions, type ModelFlags } from "./search-flags.js";
+import { addRemoteFlags, engineSource, openEngine, type RemoteFlags } from "./remote-flags.js";
+import { addModelFlags, addPolicyFlags, type ModelFlags } from "./search-flags.js";
 import { duration, wholeNumber } from "./values.js";
 
-interface WorkerFlags extends GraderFlags, ModelFlags, QueueFlags {
+interface WorkerFlags extends GraderFlags, ModelFlags, RemoteFlags, QueueFlags {
   readonly redis: string;
   readonly name: string;
   readonly branches: number;
@@ -62,7 +61,7 @@ export function workerCommand(interruption: Interruption): Command {
       64,
     )
     .option("--take-over <span>", "when the work of one that is gone is others' (default: 30s)", duration, 30_000);
-  return addPolicyFlags(addModelFlags(addGraderFlag(command)))
+  return addPolicyFlags(addRemoteFlags(addModelFlags(addGraderFlag(command))))
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", help)
     .action((flags: WorkerFlags) => work(flags, interruption));
@@ -72,8 +71,7 @@ async function work(flags: WorkerFlags, interruption: Interruption): Promise<voi
   const { redis, name, branches, takeOver: takeOverMs } = flags;
   const progress = new ProgressView(process.stderr);
   await using grader = graderOf(flags, []);
-  const load = (local: Parameters<typeof Engine.load>[0]) => Engine.load(local);
-  await using engine = await loadModels(engineOptions(flags, undefined), load, progress, interruption);
+  await using engine = await openEngine(await engineSource(flags, undefined), progress, interruption);
   const [{ identityOf }, { workOff }] = await Promise.all([
     import("../jobs/node-identity.js"),
     import("../jobs/worker.js"), // no other command waits for it to be read

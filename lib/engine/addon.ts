@@ -106,16 +106,19 @@ export interface NativeCompletion extends Partial<NativeFailure> {
   readonly ledger?: Ledger;
 }
 
-/** What is known of a loaded model. `recipe` holds the GGUF's `thinktree.*` strings, without the prefix. */
+/**
+ * What is known of a loaded model; vocabulary, cells, width and bytes are 0 of one on a server. `recipe` holds the GGUF's
+ * `thinktree.*` strings, without the prefix.
+ */
 export interface ModelInfo {
-  /** Its adapters' included. */
+  /** Its adapters' included; 0: a server does not tell. */
   readonly parameters: number;
   readonly vocabulary: number;
   /** Longest prompt and solution together, in tokens. */
   readonly positions: number;
   /** Of its KV cache. */
   readonly kvCells: number;
-  /** Floats of one hidden state. */
+  /** Floats of one hidden state; 0: there are none to be had, for the model is on a server. */
   readonly width: number;
   /**
    * Memory that its weights and adapters have taken, in bytes. Where generator, verifier or draft are one file, its weights

@@ -6,12 +6,14 @@
  */
 import type { EngineStats, LoadedModels } from "./addon.js";
 import { Channel } from "./channel.js";
+import type { Core } from "./core.js";
 import { Judge } from "./judge.js";
 import type { JudgeRules } from "./judge-rules.js";
 import { judgeOf, modelFiles, resolveOptions, type EngineOptions, type ModelFiles } from "./options.js";
-import { Tree, type TreeOptions } from "./tree.js";
+import { NativeTree } from "./native-tree.js";
+import type { TreeOptions } from "./tree.js";
 
-export class EngineCore implements AsyncDisposable {
+export class EngineCore implements Core {
   /** @throws {ThinkTreeError} INVALID_OPTION, MODEL_LOAD_FAILED, UNSUPPORTED_MODEL */
   static async load(options: EngineOptions = {}): Promise<EngineCore> {
     const resolved = resolveOptions(options);
@@ -35,27 +37,20 @@ export class EngineCore implements AsyncDisposable {
     private readonly rules: JudgeRules | undefined,
   ) {}
 
-  /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
-  openTree(options: TreeOptions, account?: number): Promise<Tree> {
+  openTree(options: TreeOptions, account?: number): Promise<NativeTree> {
     const { channel, rules } = this;
     const judge = rules && ((search: number) => Judge.open(channel, search, options, rules));
-    return Tree.open(channel, options, { account, judge });
+    return NativeTree.open(channel, options, { account, judge });
   }
 
-  /**
-   * For trees that spend one budget of tokens and flops together: that of the first which is opened with it. It lasts while
-   * one of them is open.
-   */
   newAccount(): number {
     return this.channel.allocateIds(1);
   }
 
-  /** Where the engine's time has gone, and what it holds now. */
   stats(): EngineStats {
     return this.channel.stats();
   }
 
-  /** Ends everything; open operations fail with ENGINE_CLOSED. May be called again. */
   close(): Promise<void> {
     return this.channel.close();
   }

@@ -14,7 +14,8 @@ import { ThinkTreeError } from "../errors.js";
 import type { Channel } from "./channel.js";
 import type { JudgeRules } from "./judge-rules.js";
 import type { Branch } from "./search-tree.js";
-import { Tree, type StepJudge, type TreeOptions } from "./tree.js";
+import { NativeTree } from "./native-tree.js";
+import type { StepJudge, TreeOptions } from "./tree.js";
 
 interface Verdict {
   /** Null: no vote came to a verdict. */
@@ -41,7 +42,7 @@ export class Judge implements StepJudge {
   /** Beside a search that is just being opened. @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED */
   static async open(channel: Channel, search: number, options: TreeOptions, rules: JudgeRules): Promise<Judge> {
     const { temperature, topK, topP, tokens, ends, verdict } = rules;
-    const tree = await Tree.open(
+    const tree = await NativeTree.open(
       channel,
       {
         ...{ prompt: options.verifierPrompt, verifierPrompt: "", seed: options.seed, maxLength: tokens },
@@ -55,7 +56,7 @@ export class Judge implements StepJudge {
   }
 
   private constructor(
-    private readonly tree: Tree,
+    private readonly tree: NativeTree,
     private readonly rules: JudgeRules,
   ) {}
 

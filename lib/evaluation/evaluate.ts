@@ -68,6 +68,7 @@ export function runOf({ engine, questions, solve, seed, grader }: EvaluationTask
     questions: digestOf(questions),
     models: engine.fingerprints,
     asked: engine.models.generator.recipe["recipe_digest"],
+    read: engine.models.verifier?.recipe["verifier.recipe_digest"],
     strategy: by,
     ...others,
     seed,

@@ -7,9 +7,11 @@
 import { fileURLToPath } from "node:url";
 
 import type { EngineStats, LoadedModels } from "../engine/addon.js";
+import type { Core } from "../engine/core.js";
 import { EngineCore } from "../engine/engine-core.js";
 import type { ModelFile } from "../engine/options.js";
 import type { Tree, TreeOptions } from "../engine/tree.js";
+import { connectCore, type RemoteOptions } from "./connect.js";
 import type { Question } from "./conversation.js";
 import { defaultPolicy } from "./default-policy.js";
 import { fingerprintOf } from "./fingerprint.js";
@@ -23,18 +25,22 @@ import { checkOptions, type Answer, type SolveOptions } from "./solve-options.js
 
 const embeddedPolicy = fileURLToPath(new URL("../../models/policy.json", import.meta.url));
 
-/** SHA-256 of a part of each model's file and its adapters'; a fake model's is "fake". */
+/** SHA-256 of a part of each model's file and its adapters'; a fake model's is "fake", a server's "remote:" and its name there. */
 export interface Fingerprints {
   readonly generator: string;
   readonly verifier: string | null;
 }
 
-export interface LoadOptions extends ModelOptions {
+interface PolicyOptions {
   /** What `thinktree calibrate` wrote, or its path. Default: the embedded models' own, else the paper's findings. */
   readonly policy?: string | Policy | undefined;
   /** Take the policy even if it was fitted for other models. Default false. */
   readonly forcePolicy?: boolean | undefined;
 }
+
+export interface LoadOptions extends ModelOptions, PolicyOptions {}
+
+export interface ConnectOptions extends RemoteOptions, PolicyOptions {}
 
 export class Engine implements AsyncDisposable {
   /**
@@ -54,8 +60,23 @@ export class Engine implements AsyncDisposable {
     }
   }
 
+  /**
+   * An engine whose models are on servers that speak OpenAI's completions API (vLLM, SGLang, llama.cpp's): the same searches,
+   * scheduled here. See docs/remote.md for what is not possible then.
+   * @throws {ThinkTreeError} REMOTE_FAILED; INVALID_OPTION: also a recipe that a server cannot be read by; UNSUPPORTED_MODEL
+   */
+  static async connect({ policy, forcePolicy = false, ...servers }: ConnectOptions): Promise<Engine> {
+    const core = await connectCore(servers);
+    try {
+      return new Engine(core, core.fingerprints, await policyFor(core.fingerprints, policy, forcePolicy));
+    } catch (error) {
+      await core.close();
+      throw error;
+    }
+  }
+
   private constructor(
-    private readonly core: EngineCore,
+    private readonly core: Core,
     readonly fingerprints: Fingerprints,
     /** What a search without a strategy goes by. */
     readonly policy: Policy,
@@ -68,7 +89,8 @@ export class Engine implements AsyncDisposable {
   /**
    * Searches for the answer to a question, or to the last turn of a chat. Many calls may be under way at once; they share
    * the engine's batches.
-   * @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, INVALID_OPTION, NO_VERIFIER, CANCELLED, ENGINE_CLOSED, DECODE_FAILED
+   * @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, INVALID_OPTION, NO_VERIFIER, CANCELLED, ENGINE_CLOSED, DECODE_FAILED;
+   * where models are on servers REMOTE_FAILED
    */
   solve(question: Question, options?: SolveOptions): Promise<Answer> {
     return solve(this.core, this.policy, question, options);

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
 
-import { fileReader } from "../engine/file-reader.js";
+import { fileReader, type FileReader } from "../engine/file-reader.js";
 import type { Adapter, EngineOptions } from "../engine/options.js";
 import { ThinkTreeError } from "../errors.js";
 import { promptOfTurns, type ChatRecipe } from "./chat-recipe.js";
@@ -52,7 +52,7 @@ const files = new RecipeFiles("generators/", checkGeneratorRecipe, [completion])
  */
 export async function readGenerator(
   file: string | GeneratorFile,
-  { metadataTexts } = fileReader(),
+  { metadataTexts }: Pick<FileReader, "metadataTexts"> = fileReader(),
 ): Promise<EngineGenerator> {
   const { path, gpuLayers, adapters, recipe, system, steps } =
     typeof file === "string" ? ({ path: file } as GeneratorFile) : file;

@@ -7,7 +7,7 @@
 import { setMaxListeners } from "node:events";
 
 import type { Ledger } from "../engine/addon.js";
-import type { EngineCore } from "../engine/engine-core.js";
+import type { Core } from "../engine/core.js";
 import type { Tree } from "../engine/tree.js";
 import { ThinkTreeError } from "../errors.js";
 import type { RoundReport, SearchContext, Strategy } from "../strategies/index.js";
@@ -42,7 +42,7 @@ export class QuestionSearch implements AsyncDisposable {
    * @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED
    */
   static async open(
-    engine: EngineCore,
+    engine: Core,
     question: Question,
     options: CheckedOptions,
     account?: number,
@@ -53,7 +53,7 @@ export class QuestionSearch implements AsyncDisposable {
   }
 
   private constructor(
-    private readonly engine: EngineCore,
+    private readonly engine: Core,
     private readonly tree: Tree,
     private readonly options: CheckedOptions,
     private readonly begun: number,

@@ -4,7 +4,7 @@
  * Owns: putting the solution on a tree and reading its scores. Must not know: how a score is computed.
  */
 import type { Ledger } from "../engine/addon.js";
-import type { EngineCore } from "../engine/engine-core.js";
+import type { Core } from "../engine/core.js";
 import { ThinkTreeError } from "../errors.js";
 import { aggregate } from "../verifiers/aggregation.js";
 import { aggregationOf, promptsOf, recipeOf } from "./recipe.js";
@@ -24,7 +24,7 @@ export interface ScoredSolution {
 
 /** @throws {ThinkTreeError} NO_VERIFIER, INVALID_OPTION, EMPTY_PROMPT, CONTEXT_EXCEEDED, CANCELLED, ENGINE_CLOSED */
 export async function scoreSolution(
-  engine: EngineCore,
+  engine: Core,
   question: string,
   steps: readonly string[],
   { signal }: ScoreOptions = {},

@@ -8,7 +8,7 @@
 import { z } from "zod";
 
 import type { Ledger } from "../engine/addon.js";
-import type { EngineCore } from "../engine/engine-core.js";
+import type { Core } from "../engine/core.js";
 import { parseOptions } from "../errors.js";
 import { forEachOf } from "./at-once.js";
 import { pursesOf, type Budget } from "./budget.js";
@@ -57,7 +57,7 @@ interface Asked extends Contender {
 
 /** @throws {ThinkTreeError} INVALID_OPTION, also for a budget of less than a generation or a token a question */
 export async function solveAll(
-  engine: EngineCore,
+  engine: Core,
   policy: Policy,
   questions: readonly string[],
   options: SolveAllOptions,

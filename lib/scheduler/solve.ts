@@ -4,7 +4,7 @@
  * Owns: whether the caller's strategy or the policy decides.
  * Must not know: any one strategy's insides, tokens' ids, KV cells.
  */
-import type { EngineCore } from "../engine/engine-core.js";
+import type { Core } from "../engine/core.js";
 import { ThinkTreeError } from "../errors.js";
 import { searchOptimally } from "./compute-optimal.js";
 import type { Question } from "./conversation.js";
@@ -14,7 +14,7 @@ import { checkOptions, type Answer, type SolveOptions } from "./solve-options.js
 
 /** @throws {ThinkTreeError} EMPTY_PROMPT, CONTEXT_EXCEEDED, INVALID_OPTION, NO_VERIFIER, CANCELLED, ENGINE_CLOSED, DECODE_FAILED */
 export async function solve(
-  engine: EngineCore,
+  engine: Core,
   policy: Policy,
   question: Question,
   options: SolveOptions = {},

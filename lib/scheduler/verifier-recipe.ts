@@ -18,7 +18,7 @@ import {
 } from "../verifiers/recipe.js";
 import { renderChat, tokensOf, type Turn } from "./chat-template.js";
 import { judgeOf, type Render } from "./judge-recipe.js";
-import { headOf, isHeadAlone, namedRecipe, recognised, trainedFor, type Metadata } from "./verifier-recognition.js";
+import { chosenRecipe, headOf, isHeadAlone, textsOf, toldBy, type Metadata } from "./verifier-recognition.js";
 
 export interface VerifierFile {
   /**
@@ -75,12 +75,8 @@ export async function readVerifier(
   const model = { path, ...(gpuLayers !== undefined && { gpuLayers }), ...(adapters && { adapters }) };
   const metadata = await metadataTexts(path);
   const isHead = isHeadAlone(metadata);
-  const chosen =
-    recipe !== undefined
-      ? await namedRecipe(recipe)
-      : isHead
-        ? firstOutput
-        : ((await trainedFor(adapters, metadataTexts)) ?? (await recognised(path, metadata)));
+  const wanted = recipe ?? (await toldBy(adapters, metadataTexts));
+  const chosen = isHead && wanted === undefined ? firstOutput : await chosenRecipe(wanted, path, metadata);
   if (isHead) return ownHead(path, chosen, { gpuLayers, adapters, head, reference, votes });
   assertReference(chosen, reference);
   const { read } = chosen;
@@ -92,7 +88,7 @@ export async function readVerifier(
     throw new ThinkTreeError("INVALID_OPTION", `votes are a judge's, and the recipe ${chosen.name} is none: ${mend}`);
   }
   const { prompt, probe } = chosen.chat ? chatOf(chosen.chat, path, metadata) : chosen;
-  const { name, first = chosen.next, next, words, oneLine, beforeLast, beyond, end, aggregation } = chosen;
+  const { name, first = chosen.next, next, words, oneLine, beforeLast, beyond, end } = chosen;
   return {
     ...model,
     reading: {
@@ -107,7 +103,7 @@ export async function readVerifier(
       reference: typeof reference === "string" ? { path: reference } : { ...reference },
     }),
     recipe: {
-      ...{ "verifier.recipe": name, "verifier.aggregation": aggregation },
+      ...textsOf(chosen),
       ...(prompt !== undefined && { prompt_template: prompt }),
     },
   };
@@ -116,7 +112,7 @@ export async function readVerifier(
 /** @throws {ThinkTreeError} INVALID_OPTION: what only a model of its own could have or do */
 function ownHead(path: string, recipe: CheckedRecipe, others: Omit<VerifierFile, "path" | "recipe">): OwnHead {
   const refused = Object.entries(others).flatMap(([name, value]) => (value === undefined ? [] : name));
-  const { name, read, next, words, aggregation } = recipe;
+  const { name, read, next, words } = recipe;
   const known = ["name", "source", "matches", "read", "next", "words", "aggregation"];
   refused.push(...Object.keys(recipe).flatMap((field) => (known.includes(field) ? [] : `the recipe's ${field}`)));
   if (next !== "{step}") refused.push("words around the steps");
@@ -128,7 +124,7 @@ function ownHead(path: string, recipe: CheckedRecipe, others: Omit<VerifierFile,
     return {
       onGenerator: true,
       reading: { kind: "head", words, first: frame, next: frame, head: path, activation, classes },
-      recipe: { "verifier.recipe": name, "verifier.aggregation": aggregation },
+      recipe: textsOf(recipe),
     };
   }
   const why = `${path} is a reward head alone, which reads the generator's own states and cannot have`;
@@ -164,10 +160,7 @@ function judgeFile(
   return {
     ...model,
     reading: rules,
-    recipe: {
-      ...{ "verifier.recipe": recipe.name, "verifier.aggregation": recipe.aggregation, prompt_template: prompt },
-      "verifier.votes": String(votes),
-    },
+    recipe: { ...textsOf(recipe, votes), prompt_template: prompt },
   };
 }
 
@@ -187,8 +180,11 @@ function readOf(read: Read, name: string, sidecar: string): Omit<Reading, "words
   return { kind: "head", head: sidecar, activation: read.head, classes: read.classes };
 }
 
-/** Before the step, with the question's place in it, and after the step. */
-function chatOf(chat: NonNullable<CheckedRecipe["chat"]>, path: string, metadata: Metadata) {
+/**
+ * Before the step, with the question's place in it, and after the step.
+ * @throws {ThinkTreeError} UNSUPPORTED_MODEL: the model has no such chat template
+ */
+export function chatOf(chat: NonNullable<CheckedRecipe["chat"]>, path: string, metadata: Metadata) {
   const template = templateOf(path, metadata);
   const [prompt, probe, ...more] = rendered(template, chat, path, metadata, false).split("{step}");
   if (prompt === undefined || probe === undefined || more.length > 0) {

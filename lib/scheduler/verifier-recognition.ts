@@ -4,6 +4,7 @@
  * Owns: the recipes that come with the package; recognising one by a model's file or an adapter's; the sidecar of a reward head.
  * Must not know: searches, what a recipe means.
  */
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 
@@ -45,25 +46,43 @@ export async function recognisedRecipe(path: string): Promise<RecognisedRecipe> 
   return { recipe, missingHead: missing ? sidecar : null, needsReference: comparesModels(recipe.read) };
 }
 
-/** @throws {ThinkTreeError} INVALID_OPTION: no such recipe, or not of this shape */
-export async function namedRecipe(recipe: string | VerifierRecipe): Promise<CheckedRecipe> {
+/** What a model's `recipe` tells of it. `votes`: a judge's. */
+export function textsOf(recipe: CheckedRecipe, votes?: number): Readonly<Record<string, string>> {
+  const digest = createHash("sha256")
+    .update(JSON.stringify([recipe, votes]))
+    .digest("hex");
+  return {
+    "verifier.recipe": recipe.name,
+    "verifier.recipe_digest": digest,
+    "verifier.aggregation": recipe.aggregation,
+    ...(votes !== undefined && { "verifier.votes": String(votes) }),
+  };
+}
+
+/** As somebody says, else by what the model says of itself or is called. @throws {ThinkTreeError} INVALID_OPTION */
+export async function chosenRecipe(
+  recipe: string | VerifierRecipe | undefined,
+  path: string,
+  metadata: Metadata,
+): Promise<CheckedRecipe> {
+  if (recipe === undefined) return recognised(path, metadata);
   return typeof recipe === "string" ? files.named(recipe) : checkRecipe(recipe, "verifier.recipe");
 }
 
-/** As an adapter that makes a verifier of a model says itself; undefined: none does. */
-export async function trainedFor(
+/** The recipe that an adapter which makes a verifier of a model says it was trained for. */
+export async function toldBy(
   adapters: readonly Adapter[] = [],
   metadataTexts: FileReader["metadataTexts"],
-): Promise<CheckedRecipe | undefined> {
+): Promise<string | undefined> {
   for (const adapter of adapters) {
     const told = (await metadataTexts(fileOf(adapter))).get(ownRecipe);
-    if (told !== undefined) return files.named(told);
+    if (told !== undefined) return told;
   }
   return undefined;
 }
 
 /** What the file says of itself comes before what it is called. */
-export async function recognised(path: string, metadata: Metadata): Promise<CheckedRecipe> {
+async function recognised(path: string, metadata: Metadata): Promise<CheckedRecipe> {
   const own = metadata.get(ownRecipe);
   if (own !== undefined) return files.named(own);
   if (metadata.has("thinktree.verifier.reading")) return embeddedRecipe(metadata);

@@ -62,6 +62,7 @@ const known: Partial<Record<ErrorCode, readonly [statusCode: number, details: De
   NO_VERIFIER: [400, { code: "no_verifier", param: "model" }],
   CANCELLED: [clientGone, { code: "cancelled" }],
   EXHAUSTED: [504, { code: "exhausted" }],
+  REMOTE_FAILED: [502, { code: "remote_failed" }],
   ENGINE_CLOSED: [503, { code: "engine_closed", retryAfter: afterRestart }],
 };
 

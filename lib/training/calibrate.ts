@@ -48,8 +48,7 @@ export interface CalibrationWork {
 }
 
 /** What the journal keeps of one run. */
-export type CalibrationPaid =
-  (Pick<CalibrationRecord, "samples" | "sharing"> & { readonly state: readonly number[] }) | CalibrationSearch;
+export type CalibrationPaid = Pick<CalibrationRecord, "samples" | "sharing" | "state"> | CalibrationSearch;
 
 /** Branches that share the engine's batches: more only wait for each other. */
 const branchesAtOnce = 64;
@@ -78,6 +77,7 @@ export async function collectRecords(
     questions: digestOf(questions),
     models: engine.fingerprints,
     asked: engine.models.generator.recipe["recipe_digest"],
+    read: engine.models.verifier?.recipe["verifier.recipe_digest"],
     budgets,
     searches,
     seed,
@@ -152,12 +152,13 @@ export async function runOne(
     return { ...search, right: await grader.grade(answer, reference), tokens: ledger.generatedTokens };
   }
   const strategy = engine.models.verifier === undefined ? majorityVote({ n }) : bestOfN({ n });
+  const hasStates = engine.models.generator.width > 0;
   const [found, state] = await Promise.all([
     engine.solve(question, { ...how, strategy }),
-    engine.hiddenState(question),
+    hasStates ? engine.hiddenState(question) : null,
   ]);
   const { samples, sharing } = await sampledOf(found, reference, grader);
-  return { samples, sharing, state: Array.from(state, (value) => Number(value.toPrecision(6))) };
+  return { samples, sharing, state: state && Array.from(state, (value) => Number(value.toPrecision(6))) };
 }
 
 function nameOf({

@@ -4,7 +4,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import type { NativeCompletion, NativeEngine, NativeEvent } from "../../lib/engine/addon.js";
 import { Channel } from "../../lib/engine/channel.js";
 import { resolveOptions } from "../../lib/engine/options.js";
-import { Tree } from "../../lib/engine/tree.js";
+import { NativeTree } from "../../lib/engine/native-tree.js";
 import { treeOptions } from "../support/fake-engine.js";
 
 const native = {
@@ -36,7 +36,7 @@ beforeEach(() => vi.clearAllMocks());
 
 test("64 extends awaited together are one crossing", async () => {
   const channel = await openChannel();
-  const opening = Tree.open(channel, treeOptions());
+  const opening = NativeTree.open(channel, treeOptions());
   await Promise.resolve();
   raise("completed", [done(1)]);
   const tree = await opening;

@@ -38,7 +38,7 @@ const model = { parameters: 100, vocabulary: 1, positions: 1, recipe: {} };
 
 /** Answers "i+1" right for even i, and for odd i with one sample of four, the last. */
 class StubEngine {
-  readonly models = { generator: model, verifier: model };
+  models = { generator: model, verifier: { ...model, recipe: { "verifier.recipe_digest": "one" } } };
   readonly fingerprints = { generator: "g", verifier: "v" };
   readonly policy = defaultPolicy(true);
   readonly asked: string[] = [];
@@ -231,6 +231,15 @@ describe("evaluate", () => {
     for (const [strategy, options, message] of others) {
       await expect(new StubEngine().solveWith(strategy, options)).rejects.toThrow(message);
     }
+  });
+
+  it("refuses the journal of another reading by the same verifier", async () => {
+    const strategy = majorityVote({ n: 4 });
+    await new StubEngine().solveWith(strategy);
+    const other = new StubEngine();
+    other.models = { ...other.models, verifier: { ...model, recipe: { "verifier.recipe_digest": "another" } } };
+    await expect(other.solveWith(strategy)).rejects.toThrow(/another run \(other read\)/);
+    expect(other.asked).toEqual([]);
   });
 
   it("reads answers as the grader does", async () => {
