@@ -55,7 +55,8 @@ Napi::Value encode_metadata(Napi::Env env, const GgufFile & file) {
 
 Napi::Object encode_cache(Napi::Env env, const CacheMemory & memory) {
     Napi::Object out = Napi::Object::New(env);
-    out["cellBytes"] = encode_number(env, memory.cell_bytes);
+    out["cellBytes"] = encode_number(env, memory.bytes.cell);
+    out["stateBytes"] = encode_number(env, memory.bytes.state);
     out["bufferBytes"] = encode_number(env, memory.use.buffers);
     return out;
 }
@@ -111,6 +112,8 @@ Napi::Object encode(Napi::Env env, const Inspection & found) {
         out["refusal"] = refusal;
     }
     out["treeAttention"] = found.tree_attention;
+    out["cells"] = encode_number(env, found.cells);
+    out["states"] = encode_number(env, found.states);
     if (found.f16) {
         out["weightBytes"] = encode_number(env, found.f16->use.weights);
         out["f16"] = encode_cache(env, *found.f16);
@@ -121,12 +124,12 @@ Napi::Object encode(Napi::Env env, const Inspection & found) {
 
 class InspectWorker : public PromiseWorker {
 public:
-    InspectWorker(Napi::Env env, std::string path, int32_t cells)
-        : PromiseWorker(env), path_(std::move(path)), cells_(cells) {}
+    InspectWorker(Napi::Env env, std::string path, int32_t cells, int32_t branches)
+        : PromiseWorker(env), path_(std::move(path)), cells_(cells), branches_(branches) {}
 
     void Execute() override {
         try {
-            found_.emplace(inspect_model(path_, cells_));
+            found_.emplace(inspect_model(path_, cells_, branches_));
         } catch (const Error & error) {
             code_ = error.code;
             SetError(error.what());
@@ -141,6 +144,7 @@ public:
 private:
     std::string path_;
     int32_t cells_;
+    int32_t branches_;
     std::optional<Inspection> found_;
     ErrorCode code_ = ErrorCode::internal;
 };
@@ -149,11 +153,12 @@ private:
 
 Napi::Value inspect(const Napi::CallbackInfo & info) {
     const Napi::Env env = info.Env();
-    if (info.Length() != 2 || !info[0].IsString() || !info[1].IsNumber()) {
-        throw Napi::TypeError::New(env, "thinktree: expected (path, cells)");
+    if (info.Length() != 3 || !info[0].IsString() || !info[1].IsNumber() || !info[2].IsNumber()) {
+        throw Napi::TypeError::New(env, "thinktree: expected (path, cells, branches)");
     }
     return PromiseWorker::run<InspectWorker>(env, info[0].As<Napi::String>().Utf8Value(),
-                                             info[1].As<Napi::Number>().Int32Value());
+                                             info[1].As<Napi::Number>().Int32Value(),
+                                             info[2].As<Napi::Number>().Int32Value());
 }
 
 }  // namespace thinktree

@@ -39,8 +39,9 @@ With --json, one object: path, name, architecture, parameters, fileBytes,
   chatTemplate {text, renders}, recipe, treeAttention,
   verifier {recipe, aggregation, missingHead, needsReference}: how it is read
     as a verifier,
-  need {branches, promptTokens, lengthTokens, cells, weightBytes, and for f16
-    and q8_0 {cellBytes, cacheBytes, bufferBytes, totalBytes}},
+  need {branches, promptTokens, lengthTokens, cells, states, weightBytes, and
+    for f16 and q8_0 {cellBytes, stateBytes, cacheBytes, bufferBytes,
+    totalBytes}},
   devices [{name, description, gpu, bytes, freeBytes}],
   refusal {code, message} or null, warnings
 

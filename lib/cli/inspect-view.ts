@@ -126,7 +126,7 @@ function templateFacts(template: ModelInspection["chatTemplate"]): Fact[] {
 
 function needTable({ need }: ModelInspection): string[] {
   if (need === null) return [];
-  const { branches, promptTokens, lengthTokens, cells, weightBytes, f16, q8_0 } = need;
+  const { branches, promptTokens, lengthTokens, cells, states, weightBytes, f16, q8_0 } = need;
   const row = (name: string, values: readonly string[]) =>
     `${margin}${name.padEnd(nameWidth)}${values.map((value) => value.padStart(11)).join("")}`;
   const of = (cache: string, { cellBytes, cacheBytes, bufferBytes, totalBytes }: CacheNeed) =>
@@ -136,6 +136,11 @@ function needTable({ need }: ModelInspection): string[] {
     of("f16", f16),
     ...(q8_0 === null ? [] : [of("q8_0", q8_0)]),
     `${margin}${grouped(cells)} KV cells: ${grouped(branches)} branches of ${grouped(lengthTokens)} tokens after ${grouped(promptTokens)}`,
+    ...(states === 0
+      ? []
+      : [
+          `${margin}with ${grouped(states)} recurrent states of ${size(f16.stateBytes)}, one for every 256 cells (256 at most)`,
+        ]),
   ];
 }
 

@@ -165,6 +165,10 @@ export interface NativeInspection {
   readonly devices: readonly Device[];
   readonly refusal?: { readonly code: ErrorCode; readonly message: string };
   readonly treeAttention: boolean;
+  /** With which the caches and buffers were measured: as many as were asked for, or more, that there be states enough. */
+  readonly cells: number;
+  /** That so many cells come with; 0: the model has none. */
+  readonly states: number;
   readonly weightBytes?: number;
   readonly f16?: NativeCache;
   readonly q8_0?: NativeCache;
@@ -205,15 +209,17 @@ export interface Device {
 }
 
 interface NativeCache {
-  /** Of one KV cell, all layers. */
+  /** Of one KV cell, all layers; 0: there is no attention. */
   readonly cellBytes: number;
+  /** Of one recurrent state, all layers; 0: there is none. */
+  readonly stateBytes: number;
   readonly bufferBytes: number;
 }
 
 interface Addon {
   /** The texts among a GGUF's metadata, and those of the tokens that it names by id; none if it is no GGUF file. */
   readonly metadata: (path: string) => Promise<[key: string, text: string][]>;
-  readonly inspect: (path: string, cells: number) => Promise<NativeInspection>;
+  readonly inspect: (path: string, cells: number, branches: number) => Promise<NativeInspection>;
   readonly Engine: new (options: object, onEvent: (...event: NativeEvent) => void) => NativeEngine;
   readonly convertWeights: (bytes: Uint8Array, from: number, to: number, columns: number) => Promise<Uint8Array>;
 }
@@ -247,9 +253,9 @@ export async function metadataTexts(path: string): Promise<ReadonlyMap<string, s
 }
 
 /** @throws {ThinkTreeError} MODEL_LOAD_FAILED: no GGUF file; NO_BINARY */
-export async function inspectNatively(path: string, cells: number): Promise<NativeInspection> {
+export async function inspectNatively(path: string, cells: number, branches: number): Promise<NativeInspection> {
   try {
-    return await load().inspect(path, cells);
+    return await load().inspect(path, cells, branches);
   } catch (error) {
     if (ThinkTreeError.isInstance(error)) throw error;
     const { code, message } = error as { code: ErrorCode; message: string };

@@ -14,7 +14,8 @@ export interface FileReader {
 const here: FileReader = { inspect: inspectNatively, metadataTexts };
 
 const elsewhere: FileReader = {
-  inspect: async (path, cells) => (await callInProcess(["inspect", path, cells])) as NativeInspection,
+  inspect: async (path, cells, branches) =>
+    (await callInProcess(["inspect", path, cells, branches])) as NativeInspection,
   metadataTexts: async (path) => (await callInProcess(["metadata", path])) as ReadonlyMap<string, string>,
 };
 

@@ -39,8 +39,11 @@ export interface InspectOptions {
 
 /** What a cache of one type takes, in bytes. */
 export interface CacheNeed {
-  /** Of one KV cell, all layers. */
+  /** Of one KV cell, all layers; 0: the model has no attention. */
   readonly cellBytes: number;
+  /** Of one recurrent state, all layers; 0: the model has none. */
+  readonly stateBytes: number;
+  /** Cells and states together. */
   readonly cacheBytes: number;
   /** What a decode works in, beside weights and cache. */
   readonly bufferBytes: number;
@@ -90,8 +93,13 @@ export interface ModelInspection {
     readonly branches: number;
     readonly promptTokens: number;
     readonly lengthTokens: number;
-    /** KV cells: the prompt's tokens once, and each branch's. */
+    /**
+     * KV cells: the prompt's tokens once, and each branch's. Of a model with states, 256 for each branch and for where they
+     * part, if that is more.
+     */
     readonly cells: number;
+    /** Recurrent states: one for every 256 cells, at most 256; 0: the model has none. */
+    readonly states: number;
     readonly weightBytes: number;
     readonly f16: CacheNeed;
     /** Null where heads are no multiple of 32 numbers: then the engine refuses it as well. */
@@ -113,7 +121,7 @@ export async function inspectModel(path: string, options: InspectOptions = {}): 
   const { branches = 16, promptTokens = 512, lengthTokens = 512, isolation } = parseOptions(schema, options);
   const cells = cellsFor(promptTokens + branches * lengthTokens);
   const { inspect } = fileReader(isolation);
-  const found = await inspect(path, Math.min(cells, mostCells));
+  const found = await inspect(path, Math.min(cells, mostCells), branches);
   const file = new Metadata(found.metadata);
   const inspection = {
     path,
@@ -192,13 +200,15 @@ function templateOf(file: Metadata, { templateRenders }: NativeInspection): Mode
 
 type Work = Pick<NonNullable<ModelInspection["need"]>, "branches" | "promptTokens" | "lengthTokens" | "cells">;
 
-function needOf({ f16, q8_0, weightBytes }: NativeInspection, work: Work): ModelInspection["need"] {
+function needOf({ f16, q8_0, weightBytes, ...found }: NativeInspection, work: Work): ModelInspection["need"] {
   if (f16 === undefined || weightBytes === undefined) return null;
-  const needWith = ({ cellBytes, bufferBytes }: typeof f16): CacheNeed => {
-    const cacheBytes = cellBytes * work.cells;
-    return { cellBytes, cacheBytes, bufferBytes, totalBytes: weightBytes + cacheBytes + bufferBytes };
+  const [cells, states] = [Math.max(work.cells, found.cells), found.states];
+  const needWith = ({ cellBytes, stateBytes, bufferBytes }: typeof f16): CacheNeed => {
+    const cacheBytes = cellBytes * cells + stateBytes * states;
+    return { cellBytes, stateBytes, cacheBytes, bufferBytes, totalBytes: weightBytes + cacheBytes + bufferBytes };
   };
-  return { ...work, weightBytes, f16: needWith(f16), q8_0: q8_0 === undefined ? null : needWith(q8_0) };
+  const caches = { f16: needWith(f16), q8_0: q8_0 === undefined ? null : needWith(q8_0) };
+  return { ...work, cells, states, weightBytes, ...caches };
 }
 
 /** What a container or a control group leaves of the machine's memory. */
@@ -220,13 +230,17 @@ function warningsOf(model: Omit<ModelInspection, "warnings">): string[] {
       `the context is too short: a prompt and a solution of ${path} tokens, trained on ${contextTokens}`,
     );
     warn(need.cells > mostCells, `${need.cells} KV cells are more than one cache may have (${mostCells})`);
+    warn(
+      need.states > 0 && need.branches > need.states,
+      `${need.branches} branches have ${need.states} states among them: much will be computed again`,
+    );
     warn(need.q8_0 === null, "no 8-bit cache (kvType q8_0): its heads are no multiple of 32 numbers");
     const [name, free] = memoryFor(model.devices);
     const least = Math.min(need.f16.totalBytes, need.q8_0?.totalBytes ?? Infinity);
     warn(least > free, `not enough memory: ${mib(least)} MiB at least, ${mib(free)} MiB are free (${name})`);
   }
   warn(
-    !model.treeAttention && !model.devices.some(({ gpu }) => gpu),
+    !model.treeAttention && need?.f16.cellBytes !== 0 && !model.devices.some(({ gpu }) => gpu),
     "llama.cpp's own attention: slow with many branches",
   );
   warn(!vocabulary.specialTokens.some(({ name }) => name === "eos" || name === "eot"), "it names no end token");

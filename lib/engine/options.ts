@@ -161,12 +161,12 @@ export interface EngineOptions {
   /**
    * A smaller GGUF file of the generator's own vocabulary, which guesses what the generator will draw while few texts are
    * written, so that a decode may give several tokens. Texts and scores are the same with it and without. A search with a
-   * budget of floating-point operations does not use it. A recurrent model can be neither of the two. Default: none.
+   * budget of floating-point operations does not use it. A recurrent or hybrid model can be neither. Default: none.
    */
   readonly draft?: z.infer<typeof draft> | undefined;
   /**
    * KV cells of each model's cache, 64 to 1,048,576; default 16384. More searches fit; attention pays for those in use. A
-   * recurrent model has a state for every 256 of them, at least one and at most 256.
+   * recurrent or hybrid model has a state for every 256 of them, at least one and at most 256.
    */
   readonly kvCells?: number;
   /**
@@ -174,7 +174,7 @@ export interface EngineOptions {
    * cell), so that the least work is lost where it is too small for a search. `models.generator.kvCells` says what became of it.
    */
   readonly kvMib?: number;
-  /** How the caches hold their numbers: q8_0 takes 17/32 of the memory of f16, at some loss of precision. Default f16. */
+  /** How KV cells hold their numbers: q8_0 takes 17/32 of the memory of f16, at some loss of precision. Default f16. */
   readonly kvType?: "f16" | "q8_0";
   /** Threads of each model; default: one a core, but a single one for models too small to share. */
   readonly threads?: number;

@@ -104,8 +104,9 @@ public:
     virtual int32_t n_vocab() const = 0;
     virtual int32_t width() const = 0;  // of a hidden state
     virtual uint64_t n_params() const = 0;
-    virtual uint64_t loaded_bytes() const = 0;              // of weights that no model of the engine had before it
-    virtual int64_t cell_bytes(CacheType cache) const = 0;  // of one KV cell, all layers
+    virtual uint64_t loaded_bytes() const = 0;  // of weights that no model of the engine had before it
+    // Of one KV cell, all layers, and of its part of a state, if there are states.
+    virtual int64_t cell_bytes(CacheType cache) const = 0;
     // `begins`: the model's own start token comes first, where it has one and the text does not begin with it.
     virtual std::vector<Token> tokenize(const Text & text, bool begins) const = 0;
     virtual const std::string & piece(Token token) const = 0;

@@ -8,7 +8,8 @@ namespace thinktree {
 StateScores::StateScores(Lane & lane, std::shared_ptr<const RewardHead> head) : lane_(lane), head_(std::move(head)) {
     if (lane_.forest.forks_at_ends()) {
         throw Error(ErrorCode::invalid_option,
-                    "a recurrent model's states cannot be scored beside its writing: name a verifier of its own");
+                    "the states of a recurrent or hybrid model cannot be scored beside its writing: name a verifier of "
+                    "its own");
     }
 }
 

@@ -10,18 +10,19 @@ import { writeRandomModel } from "../../bench/gguf/random-model.js";
 import type { ModelInspection } from "../../lib/index.js";
 import { parseGguf, serialiseGguf, stringType } from "../support/gguf-file.js";
 import { randomLora, writeLora } from "../support/lora.js";
+import { buildModelMaker, writeSpecialModels } from "../support/random-models.js";
 import { thinktree } from "./thinktree.js";
 
 const folder = mkdtempSync(join(tmpdir(), "thinktree-cli-inspect-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const model = join(folder, "model.gguf");
-const hybrid = join(folder, "hybrid.gguf");
+const compressed = join(folder, "compressed.gguf");
 const adapter = join(folder, "adapter.gguf");
 const rude = join(folder, "rude.gguf");
 beforeAll(async () => {
   await writeRandomModel(model, { shape: shapes.tiny, type: "Q8_0" });
-  withTexts(hybrid, { "general.architecture": "jamba" });
+  withTexts(compressed, { "general.architecture": "deepseek4" });
   withTexts(rude, { "general.name": "\u001b[2J\u001b]0;x\u0007", "tokenizer.chat_template": "\u001b[31m".repeat(500) });
 });
 
@@ -50,6 +51,17 @@ describe("thinktree inspect", () => {
     expect(stdout).toMatch(/66,048 KV cells: 64 branches of 1,024 tokens after 512/);
   });
 
+  it("tells a hybrid's states from its cells", async () => {
+    buildModelMaker();
+    const hybrids = writeSpecialModels(["lfm2"]);
+    const { code, stdout } = await thinktree(["inspect", join(hybrids, "lfm2.gguf"), "--branches", "255"]);
+    rmSync(hybrids, { recursive: true });
+    expect(code).toBe(0);
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    // Two layers that remember two inputs of 64 floats.
+    expect(stdout).toMatch(/with 256 recurrent states of 1\.00 KiB, one for every 256 cells/);
+  });
+
   it("says it to programs", async () => {
     const { code, stdout } = await thinktree(["inspect", model, "--branches", "2", "--prompt", "256", "--json"]);
     const found = JSON.parse(stdout) as ModelInspection;
@@ -60,9 +72,9 @@ describe("thinktree inspect", () => {
   });
 
   it("ends with 3 where the engine would refuse the model, and with 2 where there is none", async () => {
-    const refused = await thinktree(["inspect", hybrid]);
+    const refused = await thinktree(["inspect", compressed]);
     expect(refused).toMatchObject({ code: 3, stderr: "" });
-    expect(refused.stdout).toMatch(/loads +no: a hybrid/);
+    expect(refused.stdout).toMatch(/loads +no: its compressed cache/);
     const gone = await thinktree(["inspect", join(folder, "gone.gguf")]);
     expect(gone).toMatchObject({ code: 2, stdout: "" });
     expect(gone.stderr).toMatch(/^thinktree: cannot read the model [^\n]*no such file[^\n]*\n$/);

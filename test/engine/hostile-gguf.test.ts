@@ -24,6 +24,7 @@ import {
 import { mutate } from "../support/gguf-mutation.js";
 import { ModelLoader } from "../support/model-loader.js";
 import { embeddedModels } from "../support/models.js";
+import { buildModelMaker, writeSpecialModels } from "../support/random-models.js";
 
 const files = Number(process.env["THINKTREE_HOSTILE_FILES"] ?? 1000);
 const firstSeed = Number(process.env["THINKTREE_HOSTILE_SEED"] ?? 1);
@@ -40,6 +41,14 @@ const shape = { ...shapes.tiny, vocabulary: 512 };
 const random = join(folder, "random.gguf");
 beforeAll(() => writeRandomModel(random, { shape, type: "Q8_0" }));
 
+const hybrids = ["lfm2", "granitehybrid", "qwen3next", "kimi-linear"];
+let hybridFolder: string;
+beforeAll(() => {
+  buildModelMaker();
+  hybridFolder = writeSpecialModels(hybrids);
+});
+afterAll(() => rmSync(hybridFolder, { recursive: true }));
+
 let loader: ModelLoader;
 beforeEach(() => void (loader = new ModelLoader()));
 afterEach(() => loader.close());
@@ -48,7 +57,9 @@ const models = embeddedModels();
 
 describe.skipIf(models === undefined)("mutated files", () => {
   it(`load or give a typed error: ${files} of them`, { timeout: longest }, async () => {
-    const originals = [models!.generator, models!.verifier, random].map((path) => readFileSync(path));
+    const paths = [models!.generator, models!.verifier, random];
+    paths.push(...hybrids.map((name) => join(hybridFolder, `${name}.gguf`)));
+    const originals = paths.map((path) => readFileSync(path));
     const outcomes = new Map<string, number>();
     const bad: string[] = [];
     let most = 0;

@@ -103,7 +103,15 @@ describe("inspectModel", () => {
   });
 
   it.each<[string, Parameters<typeof changed>[1], string, RegExp]>([
-    ["a hybrid model", { "general.architecture": text("jamba") }, "UNSUPPORTED_MODEL", /hybrid/],
+    ["no hybrid model", { "general.architecture": text("jamba") }, "MODEL_LOAD_FAILED", /head_count is missing/],
+    ["a compressed cache", { "general.architecture": text("deepseek4") }, "UNSUPPORTED_MODEL", /whole sequences only/],
+    ["misplaced states", { "general.architecture": text("plamo2") }, "UNSUPPORTED_MODEL", /wrong places/],
+    [
+      "blocks of shared cells",
+      { "general.architecture": text("qwen4exp") },
+      "UNSUPPORTED_MODEL",
+      /depend on the others/,
+    ],
     ["no recurrent model", { "general.architecture": text("rwkv7") }, "MODEL_LOAD_FAILED", /key not found in model/],
     ["an encoder", { "general.architecture": text("bert") }, "UNSUPPORTED_MODEL", /not a decoder-only/],
     ["a diffusion model", { "general.architecture": text("llada") }, "UNSUPPORTED_MODEL", /those after them/],

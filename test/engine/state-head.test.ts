@@ -7,21 +7,13 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { beamSearch, bestOfN, Engine, type ModelOptions, type VerifierRecipe } from "../../lib/index.js";
-import { writeGguf } from "../../lib/models/gguf.js";
+import { writeHead } from "../support/heads.js";
 
 const folder = mkdtempSync(join(tmpdir(), "thinktree-head-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const generator = fileURLToPath(new URL("../../models/tiny-generator.gguf", import.meta.url));
 const question = "Mia has 17 marbles. She buys 26 more. How many marbles does Mia have now?";
 const path = join(folder, "states.head.gguf");
-
-async function writeHead(to: string, width: number): Promise<void> {
-  const weights = Float32Array.from({ length: width }, (_, i) => Math.sin(i * 1.7) / 12);
-  const tensor = { name: "head.0.weight", type: "F32", columns: width, rows: 1 } as const;
-  await writeGguf(to, { "general.architecture": "thinktree-head" }, [
-    { ...tensor, data: () => [new Uint8Array(weights.buffer)] },
-  ]);
-}
 
 beforeAll(async () => {
   await using engine = await Engine.load({ generator, verifier: null });

@@ -37,6 +37,7 @@ const moreKeys: readonly [name: string, type: number][] = [
     ],
     ...["attention.key_length_mla", "attention.kv_lora_rank", "attention.key_length_swa", "rope.dimension_count_swa"],
     ...["n_deepstack_layers", "ssm.conv_kernel", "ssm.inner_size", "ssm.state_size", "attention.head_count_kv"],
+    ...["ssm.group_count", "ssm.time_step_rank", "shortconv.l_cache", "kda.head_dim", "full_attention_interval"],
   ].map((name): [string, number] => [name, kinds.uint32]),
   ...[
     ...["rope.scaling.factor", "rope.scale_linear", "rope.freq_base", "attention.max_alibi_bias", "logit_scale"],
@@ -107,6 +108,18 @@ const architectures = [
     "eagle3",
     "dflash",
   ],
+  ...[
+    "lfm2",
+    "lfm2moe",
+    "falcon-h1",
+    "granitehybrid",
+    "nemotron_h",
+    "qwen3next",
+    "qwen35",
+    "kimi-linear",
+    "minimax-01",
+  ],
+  ...["plamo2", "deepseek4", "qwen4exp", "kimi-k3", "bailingmoe3"],
   ...["wavtokenizer-dec", "(unknown)", "", "nothing of the kind"],
 ];
 const tokenizers = [

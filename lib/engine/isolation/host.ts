@@ -49,7 +49,7 @@ function load(options: object, beatMs: number): void {
 }
 
 function call(name: FileCall): Promise<unknown> {
-  return name[0] === "inspect" ? inspectNatively(name[1], name[2]) : metadataTexts(name[1]);
+  return name[0] === "inspect" ? inspectNatively(name[1], name[2], name[3]) : metadataTexts(name[1]);
 }
 
 async function refusing(act: () => unknown): Promise<void> {

@@ -8,7 +8,8 @@ import type { ErrorCode } from "../../errors.js";
 import type { EngineStats, NativeEvent } from "../addon.js";
 
 /** Of the addon's functions, those that read a model's file, and their arguments. */
-export type FileCall = readonly ["inspect", path: string, cells: number] | readonly ["metadata", path: string];
+export type FileCall =
+  readonly ["inspect", path: string, cells: number, branches: number] | readonly ["metadata", path: string];
 
 export type ToChild =
   /** The first, and once. `beatMs`: how often it is to show a sign of life. */

@@ -13,13 +13,18 @@ std::optional<std::string> unfit(const GgufFile & file) {
                "--verifier-lora, --draft-lora)";
     }
     if (architecture == LLM_ARCH_UNKNOWN) return "this llama.cpp has no architecture " + file.architecture();
-    if (llm_arch_is_hybrid(architecture)) {
-        return "a hybrid model, with attention and a recurrent state both: only the one or the other can be searched "
-               "with yet";
-    }
     switch (architecture) {
         case LLM_ARCH_CLIP: return "an encoder of images: no language model";
         case LLM_ARCH_WAVTOKENIZER_DEC: return "a decoder of sounds: no language model";
+        case LLM_ARCH_DEEPSEEK4:
+            return "its compressed cache copies whole sequences only: branches of one text cannot share it";
+        case LLM_ARCH_PLAMO2:
+            // build_plamo2_mamba_layer: it takes the first one's place times their number for where they are.
+            return "this llama.cpp writes its states to wrong places where it computes several sequences";
+        case LLM_ARCH_QWEN4EXP:
+            // set_input_qsa in llama-memory-hybrid-idx.cpp: a block is of cells that the same sequences have.
+            return "its sparse attention puts cells into blocks by which branches share them: what one branch "
+                   "writes would depend on the others";
         case LLM_ARCH_EAGLE3:
         case LLM_ARCH_DFLASH:
         case LLM_ARCH_GEMMA4_ASSISTANT: return "a part of another model, of no use alone";
@@ -47,6 +52,10 @@ std::optional<std::string> unfit(const GgufFile & file) {
 
 bool is_adapter(const GgufFile & file) { return file.text("general.type") == "adapter"; }
 
-bool is_recurrent(const GgufFile & file) { return llm_arch_is_recurrent(llm_arch_from_string(file.architecture())); }
+MemoryKind memory_kind(const GgufFile & file) {
+    const llm_arch architecture = llm_arch_from_string(file.architecture());
+    if (llm_arch_is_recurrent(architecture)) return MemoryKind::states;
+    return llm_arch_is_hybrid(architecture) ? MemoryKind::both : MemoryKind::cells;
+}
 
 }  // namespace thinktree

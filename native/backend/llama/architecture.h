@@ -14,7 +14,9 @@ std::optional<std::string> unfit(const GgufFile & file);
 // Changes to another file's weights.
 bool is_adapter(const GgufFile & file);
 
-// Its memory is a state, and it has no attention.
-bool is_recurrent(const GgufFile & file);
+// What it remembers a text by: a KV cell for each token, which its attention reads; a state that has read all tokens;
+// or both, layer by layer or side by side.
+enum class MemoryKind { cells, states, both };
+MemoryKind memory_kind(const GgufFile & file);
 
 }  // namespace thinktree

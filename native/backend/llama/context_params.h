@@ -15,12 +15,16 @@ constexpr int64_t logits_bytes = 160 << 20;
 // llama.cpp rounds up to them.
 constexpr int32_t smallest_cells = 256;
 
-// A recurrent state is as large whatever it has read. So that one number says how much memory either kind of model
-// takes, it counts as this many cells, of which the smallest cache has one state.
+// A recurrent state is as large whatever it has read. So that one number says how much memory a model may take, of
+// either kind or of both at once, there is a state for this many cells; the smallest cache has one.
 constexpr int32_t cells_of_state = smallest_cells;
 
+inline bool has_states(const llama_model * model) {
+    return llama_model_is_recurrent(model) || llama_model_is_hybrid(model);
+}
+
 inline int32_t sequences_of(const llama_model * model, int32_t cells) {
-    return llama_model_is_recurrent(model) ? std::clamp(cells / cells_of_state, 1, SeqSet::capacity) : SeqSet::capacity;
+    return has_states(model) ? std::clamp(cells / cells_of_state, 1, SeqSet::capacity) : SeqSet::capacity;
 }
 
 inline llama_context_params context_params(const llama_model * model, const ContextOptions & options) {

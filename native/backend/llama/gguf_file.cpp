@@ -55,7 +55,10 @@ constexpr std::array bounds{
     Bounds{".ssm.inner_size", 1, 1 << 20},
     Bounds{".ssm.state_size", 1, 0xffff},
     Bounds{".ssm.time_step_rank", 1, 1 << 20},
-    Bounds{".ssm.group_count", 0, 0xffff},
+    Bounds{".ssm.group_count", 1, 0xffff},
+    Bounds{".shortconv.l_cache", 2, 0xffff},
+    Bounds{".kda.head_dim", 1, 0xffff},
+    Bounds{".full_attention_interval", 1, 512},
     Bounds{".rope.dimension_count", 0, 0xffff},
     Bounds{".rope.dimension_count_swa", 0, 0xffff},
     Bounds{".expert_count", 0, 1024},
@@ -172,14 +175,20 @@ void GgufFile::check_tensors(const gguf_context * context, uint64_t file_bytes) 
     }
 }
 
-void GgufFile::check(bool attends) const {
-    check_hyperparameters(attends);
+void GgufFile::check(MemoryKind memory) const {
+    check_hyperparameters(memory);
     check_vocabulary();
 }
 
-void GgufFile::check_hyperparameters(bool attends) const {
+void GgufFile::check_hyperparameters(MemoryKind memory) const {
     const auto fail = [&](const std::string & key, const std::string & why) {
         return Error(ErrorCode::model_load_failed, architecture_ + key + " is " + why);
+    };
+    const bool attends = memory != MemoryKind::states;
+    // Which numbers of a list some layers may have none of, also the first.
+    const auto may_be_none = [&](std::string_view key) {
+        if (key == ".attention.head_count_kv") return memory != MemoryKind::cells;
+        return !attends && key.starts_with(".attention.");
     };
     // Without, llama.cpp takes it for 0.
     if (attends && list(".attention.head_count").empty()) throw fail(".attention.head_count", "missing");
@@ -187,7 +196,7 @@ void GgufFile::check_hyperparameters(bool attends) const {
         const std::vector<int64_t> values = list(key);
         for (size_t i = 0; i < values.size(); ++i) {
             // Where layers differ, some may have none; what divides is the first one's.
-            const bool divides = i == 0 && (attends || !std::string_view(key).starts_with(".attention."));
+            const bool divides = i == 0 && !may_be_none(key);
             const int64_t allowed = divides ? least : 0;
             if (values[i] < allowed || values[i] > most) {
                 throw fail(key, number(values[i]) + ", not within " + number(allowed) + " and " + number(most));

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "backend/llama/architecture.h"
+
 struct gguf_context;
 
 namespace thinktree {
@@ -30,8 +32,7 @@ public:
     explicit GgufFile(const std::string & path);
     // Refuses what is known to end the process or to take memory without bound inside llama.cpp, and cannot be caught
     // there (assertions.h). Throws Error (model_load_failed).
-    // `attends`: its layers have attention, whose numbers divide.
-    void check(bool attends) const;
+    void check(MemoryKind memory) const;
 
     const std::string & architecture() const { return architecture_; }
     uint64_t bytes() const { return bytes_; }  // of all parts
@@ -59,7 +60,7 @@ private:
     Context read(const std::string & path);
     void read_other_parts();
     void check_tensors(const gguf_context * context, uint64_t file_bytes);
-    void check_hyperparameters(bool attends) const;
+    void check_hyperparameters(MemoryKind memory) const;
     void check_vocabulary() const;
     int64_t find(const std::string & key) const;
 

@@ -1,5 +1,6 @@
 #include "backend/llama/inspection.h"
 
+#include <algorithm>
 #include <exception>
 
 #include "backend/llama/architecture.h"
@@ -34,27 +35,37 @@ bool renders(const std::optional<std::string> & chat_template) {
     return llama_chat_apply_template(chat_template->c_str(), &message, 1, true, nullptr, 0) > 0;
 }
 
-ContextPtr open_measured(llama_model * model, int32_t cells, CacheType cache, bool plans) {
+// `sequences`: 0, as many as come with the cells.
+ContextPtr open_measured(llama_model * model, int32_t cells, CacheType cache, bool plans, uint32_t sequences) {
     const LogErrors log;
     ContextOptions options;
     options.cells = cells;
     options.cache = cache;
-    ContextPtr context = open_context(model, context_params(model, options), plans);
+    llama_context_params params = context_params(model, options);
+    if (sequences > 0) params.n_seq_max = sequences;
+    ContextPtr context = open_context(model, params, plans);
     if (!context) throw Error(ErrorCode::model_load_failed, "no context for this model: " + log.first());
     return context;
 }
 
-void measure(llama_model * model, int32_t cells, Inspection & found) {
+void measure(llama_model * model, int32_t cells, int32_t branches, Inspection & found) {
+    found.cells = cells;
+    if (has_states(model)) {
+        found.cells = std::max(cells, cells_of_state * std::min(branches + 1, SeqSet::capacity));
+        found.states = sequences_of(model, found.cells);
+    }
 #ifdef THINKTREE_LLAMA_PATCHED
     found.tree_attention = llama_supports_gpu_offload()
                                ? gpus_read_plans(model, context_params(model, {}))
-                               : reads_plans(open_measured(model, smallest_cells, CacheType::f16, true).get());
+                               : reads_plans(open_measured(model, smallest_cells, CacheType::f16, true, 1).get());
 #endif
     const auto memory = [&](CacheType cache) {
-        const auto use = [&](int32_t of) {
-            return memory_of(open_measured(model, of, cache, found.tree_attention).get());
+        const auto use = [&](int32_t of, uint32_t sequences) {
+            return memory_of(open_measured(model, of, cache, found.tree_attention, sequences).get());
         };
-        return CacheMemory{use(smallest_cells).cache / smallest_cells, use(cells)};
+        const CacheBytes bytes =
+            cache_bytes(model, use(smallest_cells, 1).cache, [&] { return use(2 * smallest_cells, 1).cache; });
+        return CacheMemory{bytes, use(found.cells, 0)};
     };
     found.f16 = memory(CacheType::f16);
     try {
@@ -66,7 +77,7 @@ void measure(llama_model * model, int32_t cells, Inspection & found) {
 
 }  // namespace
 
-Inspection inspect_model(const std::string & path, int32_t cells) {
+Inspection inspect_model(const std::string & path, int32_t cells, int32_t branches) {
     prepare_llama();
     Inspection found(path);
     const CatchAssertions catching;
@@ -80,7 +91,7 @@ Inspection inspect_model(const std::string & path, int32_t cells) {
     try {
         if (is_adapter(found.file)) found.lora = read_lora(found.file);
         const ModelPtr model = open_model(path, found.file, -1, Weights::left_out);
-        measure(model.get(), cells, found);
+        measure(model.get(), cells, branches, found);
     } catch (const Error & error) {
         found.refusal = {error.code, error.what()};
     } catch (const std::exception & error) {

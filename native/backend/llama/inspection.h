@@ -21,10 +21,10 @@ struct SpecialToken {
     std::string text;
 };
 
-// Of one type, with as many cells as asked for.
+// Of one type.
 struct CacheMemory {
-    int64_t cell_bytes;
-    MemoryUse use;
+    CacheBytes bytes;
+    MemoryUse use;  // with all cells
 };
 
 struct Inspection {
@@ -38,11 +38,15 @@ struct Inspection {
     // Why it cannot be loaded; else what it takes.
     std::optional<std::pair<ErrorCode, std::string>> refusal;
     bool tree_attention = false;
+    int32_t cells = 0;   // that a search is measured with
+    int32_t states = 0;  // that so many cells come with; 0: the model has none
     std::optional<CacheMemory> f16;
     std::optional<CacheMemory> q8_0;  // none where a head is no multiple of a block
 };
 
-// Throws Error (model_load_failed) where it is not even a GGUF file.
-Inspection inspect_model(const std::string & path, int32_t cells);
+// For a search whose texts take so many cells, written by so many branches at once: a model with states has more cells,
+// if else there would not be a state for each branch and for where they part. Throws Error (model_load_failed) where it
+// is not even a GGUF file.
+Inspection inspect_model(const std::string & path, int32_t cells, int32_t branches);
 
 }  // namespace thinktree

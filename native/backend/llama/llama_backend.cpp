@@ -110,11 +110,14 @@ public:
         limits_.sequences = static_cast<int32_t>(params.n_seq_max);
         limits_.cells = static_cast<int32_t>(llama_n_ctx(context_.get()));
         limits_.positions = std::min(limits_.cells, llama_model_n_ctx_train(model));
-        limits_.forks_at_ends = llama_model_is_recurrent(model);
-        // A state takes no cell, however much it reads.
-        if (limits_.forks_at_ends) limits_.cells = limits_.sequences * limits_.positions;
+        limits_.forks_at_ends = has_states(model);
         limits_.tree_attention = plans;
-        limits_.tree_rows = plans || trial.on_gpus || limits_.forks_at_ends ? SeqSet::capacity : stock_tree_rows;
+        limits_.tree_rows = plans || trial.on_gpus ? SeqSet::capacity : stock_tree_rows;
+        if (llama_model_is_recurrent(model)) {
+            // A state takes no cell, however much it reads, and there is no attention.
+            limits_.cells = limits_.sequences * limits_.positions;
+            limits_.tree_rows = SeqSet::capacity;
+        }
     }
 
     const ContextLimits & limits() const override { return limits_; }
@@ -246,9 +249,7 @@ public:
     uint64_t n_params() const override { return weights_->n_params + adapters_.n_params(); }
     uint64_t loaded_bytes() const override { return loaded_bytes_; }
 
-    int64_t cell_bytes(CacheType cache) const override {
-        return cache == CacheType::q8_0 ? trial_.cell_bytes * 17 / 32 : trial_.cell_bytes;
-    }
+    int64_t cell_bytes(CacheType cache) const override { return kv_bytes(cache) + trial_.cache.state / cells_of_state; }
     const std::string & piece(Token token) const override { return weights_->pieces.at(static_cast<size_t>(token)); }
     bool is_end(Token token) const override { return llama_vocab_is_eog(weights_->vocab, token); }
 
@@ -272,13 +273,19 @@ public:
     std::unique_ptr<Context> make_context(const ContextOptions & options,
                                           std::function<bool()> should_abort) const override {
         const double rows = std::max(options.batch, SeqSet::capacity);
-        assert_fits(static_cast<double>(options.cells) * static_cast<double>(cell_bytes(options.cache)) +
+        const double states = sequences_of(weights_->model.get(), options.cells);
+        assert_fits(static_cast<double>(options.cells) * static_cast<double>(kv_bytes(options.cache)) +
+                        states * static_cast<double>(trial_.cache.state) +
                         rows * sizeof(float) * static_cast<double>(weights_->widest),
                     "a KV cache of " + std::to_string(options.cells) + " cells");
         return std::make_unique<LlamaContext>(weights_, adapters_, trial_, options, std::move(should_abort));
     }
 
 private:
+    int64_t kv_bytes(CacheType cache) const {
+        return cache == CacheType::q8_0 ? trial_.cache.cell * 17 / 32 : trial_.cache.cell;
+    }
+
     std::shared_ptr<const SharedWeights> weights_;
     Adapters adapters_;
     Trial trial_;

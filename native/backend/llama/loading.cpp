@@ -16,8 +16,8 @@ namespace thinktree {
 
 namespace {
 
-// Of the smallest cache there is. How large one cell is, the metadata say more or less: a hostile file's must not be
-// made to find it out.
+// Of the smallest cache there is, with one state if there are states. How large one cell is, the metadata say more or
+// less: a hostile file's must not be made to find it out.
 double smallest_cache(const GgufFile & file) {
     const auto most = [&](const char * key, int64_t otherwise) {
         const std::vector<int64_t> values = file.list(key);
@@ -28,9 +28,12 @@ double smallest_cache(const GgufFile & file) {
     const double cell = most(".block_count", 1) * most(".attention.head_count_kv", static_cast<int64_t>(heads)) *
                         (most(".attention.key_length", static_cast<int64_t>(width)) +
                          most(".attention.value_length", static_cast<int64_t>(width)));
-    const double state = most(".embedding_length", 1) * most(".wkv.head_size", 0) +
-                         most(".ssm.inner_size", 0) * (most(".ssm.state_size", 0) + most(".ssm.conv_kernel", 0));
-    return smallest_cells * 2.0 * cell + sizeof(float) * most(".block_count", 1) * state;
+    const double of_head = std::max(most(".kda.head_dim", 0), most(".attention.key_length", 0));
+    const double state = most(".embedding_length", 1) * (most(".wkv.head_size", 0) + most(".shortconv.l_cache", 0)) +
+                         most(".ssm.inner_size", 0) * (most(".ssm.state_size", 0) + most(".ssm.conv_kernel", 0)) +
+                         heads * of_head * of_head;
+    const bool has_states = memory_kind(file) != MemoryKind::cells;
+    return smallest_cells * 2.0 * cell + (has_states ? sizeof(float) * most(".block_count", 1) * state : 0);
 }
 
 }  // namespace
@@ -54,7 +57,7 @@ void assert_fits(double bytes, const std::string & what) {
 
 ModelPtr open_model(const std::string & path, const GgufFile & file, int32_t gpu_layers, Weights weights) {
     if (const auto why = unfit(file)) throw Error(ErrorCode::unsupported_model, *why);
-    file.check(!is_recurrent(file));
+    file.check(memory_kind(file));
     assert_fits(smallest_cache(file), "its smallest KV cache");
 
     llama_model_params params = llama_model_default_params();

@@ -1,5 +1,6 @@
 #include "backend/llama/memory.h"
 
+#include "backend/llama/context_params.h"
 #include "ggml-backend.h"
 // Not public, and so as it is in the pinned release.
 #include "llama-ext.h"
@@ -14,6 +15,14 @@ MemoryUse memory_of(const llama_context * context) {
         use.buffers += static_cast<int64_t>(bytes.compute);
     }
     return use;
+}
+
+CacheBytes cache_bytes(const llama_model * model, int64_t smallest,
+                       const std::function<int64_t()> & with_twice_the_cells) {
+    if (llama_model_is_recurrent(model)) return {0, smallest};
+    if (!llama_model_is_hybrid(model)) return {smallest / smallest_cells, 0};
+    const int64_t cell = (with_twice_the_cells() - smallest) / smallest_cells;
+    return {cell, smallest - cell * smallest_cells};
 }
 
 std::vector<Device> devices() {

@@ -76,7 +76,13 @@ std::optional<Trial> decode_one(llama_model * model, const Adapters & adapters, 
         why = error.what();
         return std::nullopt;
     }
-    return Trial{plans, false, memory_of(context.get()).cache / smallest_cells};
+    params.n_ctx = 2 * smallest_cells;
+    const CacheBytes cache = cache_bytes(model, memory_of(context.get()).cache, [&] {
+        const ContextPtr larger = open_context(model, params, plans);
+        if (larger == nullptr) throw Error(ErrorCode::model_load_failed, log.first());
+        return memory_of(larger.get()).cache;
+    });
+    return Trial{plans, false, cache};
 }
 
 // Another backend would take a plan for a mask, and read beyond its end.
@@ -99,6 +105,7 @@ bool gpus_read_plans(llama_model * model, const llama_context_params & wanted) {
     if (!gpus_know_plans()) return false;
     llama_context_params params = wanted;
     params.n_ctx = smallest_cells;
+    params.n_seq_max = 1;  // states may be large
     params.abort_callback = nullptr;
     // Fused attention, which alone reads plans, stays on only if llama.cpp finds that every layer's runs on the layer's
     // own device: where a GPU has no kernel for such cells or heads, no plan is read.

@@ -2,7 +2,7 @@
 // Must not know: how attention is computed. Thread: the one that makes contexts.
 #pragma once
 
-#include <cstdint>
+#include "backend/llama/memory.h"
 
 struct llama_context;
 struct llama_model;
@@ -19,8 +19,7 @@ struct Trial {
     bool reads_plans = false;
     // It may use GPUs: for some of its layers, or for its larger products.
     bool on_gpus = false;
-    // Of one KV cell of halves, all layers.
-    int64_t cell_bytes = 0;
+    CacheBytes cache;  // of halves
 };
 
 // Whether the mask of this context, which was opened with `plans`, is read by its attention alone. Builds a graph.
