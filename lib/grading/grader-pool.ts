@@ -4,8 +4,10 @@
  * Owns: the worker threads and the limit. An answer that takes longer is wrong, and its worker is replaced.
  * Must not know: what makes an answer right, which answers need no thread.
  */
+import { existsSync } from "node:fs";
 import { Piscina } from "piscina";
 
+import { ThinkTreeError } from "../errors.js";
 import { state, type Batch, type Pair } from "./grade-worker.js";
 import type { MathMode } from "./math-grader.js";
 
@@ -65,11 +67,7 @@ export class GraderPool {
 
   /** Returns when the batch is done, or when one answer was over the limit or more than the worker could bear. */
   private async run(batch: Batch): Promise<void> {
-    this.pool ??= new Piscina({
-      filename: new URL("./grade-worker.js", import.meta.url).href,
-      minThreads: 0,
-      maxThreads: 2,
-    });
+    this.pool ??= openPool();
     const overdue = new AbortController();
     let [seen, looked] = [-1, 0];
     const watchdog = setInterval(() => {
@@ -86,4 +84,12 @@ export class GraderPool {
       clearInterval(watchdog);
     }
   }
+}
+
+/** Threads that cannot find their program would be started again and again. */
+function openPool(): Piscina<Batch, void> {
+  const worker = new URL("./grade-worker.js", import.meta.url);
+  if (existsSync(worker)) return new Piscina({ filename: worker.href, minThreads: 0, maxThreads: 2 });
+  const mend = "leave thinktree out of the bundle, as a package that is loaded from node_modules";
+  throw new ThinkTreeError("INTERNAL", `the grader's worker is not at ${worker.href}: ${mend}`);
 }

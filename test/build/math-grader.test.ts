@@ -1,4 +1,10 @@
 /** The grader of mathematics as it is built: its worker is a file of dist/. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { build } from "esbuild";
 import { afterEach, describe, expect, it } from "vitest";
 import type { GraderPool as Pool } from "../../lib/grading/grader-pool.js";
 import type { mathGrader as Make } from "../../lib/grading/math-grader.js";
@@ -7,6 +13,9 @@ import { fuzzedPairs } from "../../bench/grading/fuzz.js";
 const built = (name: string) => import(new URL(`../../dist/grading/${name}.js`, import.meta.url).href);
 const { mathGrader } = (await built("math-grader")) as { mathGrader: typeof Make };
 const { GraderPool } = (await built("grader-pool")) as { GraderPool: typeof Pool };
+
+/** What a bundle of CommonJS packages needs in a module. */
+const require_ = `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);`;
 
 /** Exact arithmetic on it takes many seconds; the grader above the pool does not let it through. */
 const endless = `${"7".repeat(30_000_000)}/3`;
@@ -22,6 +31,20 @@ describe("mathGrader", () => {
       Array.from({ length: 500 }, (_, i) => grader.grade(`${i}.0 pens`, i % 2 === 0 ? String(i) : "1000")),
     );
     expect(verdicts).toEqual(verdicts.map((_, i) => i % 2 === 0));
+  });
+
+  it("says so where a bundler has left its worker behind", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "thinktree-bundle-"));
+    try {
+      const outfile = join(folder, "bundle.mjs");
+      const entry = fileURLToPath(new URL("../../dist/grading/math-grader.js", import.meta.url));
+      await build({ entryPoints: [entry], outfile, bundle: true, platform: "node", format: "esm", banner: { js: require_ } });
+      const bundled = (await import(outfile)) as { mathGrader: typeof Make };
+      const verdict = opened(bundled.mathGrader()).grade("2/4", "1/2");
+      await expect(verdict).rejects.toThrow(/worker is not at file:.*leave thinktree out of the bundle/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it("has two modes, and refuses another", async () => {

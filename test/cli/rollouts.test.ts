@@ -1,4 +1,5 @@
 /** `thinktree rollouts` from outside, on the embedded models; its page from made-up figures. */
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -88,6 +89,7 @@ describe.skipIf(unlessModels.skip)("thinktree rollouts (needs models/)", () => {
       start(["worker", "--redis", redis.url, ...modelFlags, "--name", name]),
     );
     const ends = workers.map(ended);
+    await Promise.all(workers.map(({ stdout }) => once(stdout, "data"))); // that they are listening
     const { code, stderr } = await thinktree(command("spread.jsonl", "--redis", redis.url));
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     // Which questions share a batch is another matter of chance, and so are the last bits of a logit: most is the same.

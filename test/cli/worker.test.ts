@@ -14,6 +14,10 @@ const folder = mkdtempSync(join(tmpdir(), "thinktree-worker-"));
 const file = (name: string) => join(folder, name);
 const text = (path: string) => (existsSync(path) ? readFileSync(path, "utf8") : "");
 const lines = (path: string) => text(path).split("\n").length - 1;
+interface CalibratedPolicy {
+  readonly models: object;
+  readonly calibration: { readonly oraclePass1: number; readonly spearman: object };
+}
 /** A journal's lines, by their keys. */
 const records = (path: string) =>
   new Map(
@@ -91,9 +95,14 @@ describe.skipIf(skip)(`thinktree worker (needs models/)${unlessRedis.reason}`, (
     expect(lines(file("spread.jsonl"))).toBe(local!.size + 1);
     const same = [...local!].filter(([key, value]) => value === spread!.get(key)).length;
     expect(same).toBeGreaterThan(0.5 * local!.size);
-    expect(JSON.parse(text(file("spread.json")))).toMatchObject({
-      calibration: (JSON.parse(text(file("local.json"))) as { calibration: object }).calibration,
+    const policies = ["local", "spread"].map((name) => JSON.parse(text(file(`${name}.json`))) as CalibratedPolicy);
+    const [alone, together] = policies as [CalibratedPolicy, CalibratedPolicy];
+    const { oraclePass1, spearman } = together.calibration;
+    expect(together).toMatchObject({
+      models: alone.models,
+      calibration: { ...alone.calibration, oraclePass1, spearman },
     });
+    expect(Math.abs(oraclePass1 - alone.calibration.oraclePass1)).toBeLessThan(0.15);
 
     const evaluate = ["evaluate", ...questions, ...modelFlags, "--limit", "12", "--strategy", "beam", "--n", "8"];
     const { code, stdout } = await thinktree([...evaluate, "--json", "--journal", file("beam.jsonl"), ...byWorkers()]);
@@ -110,10 +119,10 @@ describe.skipIf(skip)(`thinktree worker (needs models/)${unlessRedis.reason}`, (
       await thinktree([...verifier, file(out), "--journal", file(`${out}l`), ...flags]);
       return (JSON.parse(text(file(out))) as { records: { scores: number[] }[] }).records[0]!.scores;
     };
-    const here = await scores("here.json");
-    expect(here).toHaveLength(3);
+    const own = await scores("here.json");
+    expect(own).toHaveLength(3);
     for (const [i, score] of (await scores("there.json", ...byWorkers())).entries()) {
-      expect(score).toBeCloseTo(here[i]!, 3);
+      expect(score).toBeCloseTo(own[i]!, 3);
     }
 
     kept.child.kill("SIGTERM");
