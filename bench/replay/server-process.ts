@@ -6,11 +6,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
+import { freePort } from "../support/free-port.js";
 import { rivalBinary } from "../support/rivals.js";
 
 export interface ServerOptions {
@@ -119,13 +119,4 @@ export class ServerProcess {
     if (!answer.ok) throw new Error(`llama-server, ${path}: ${await answer.text()}`);
     return answer.json();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,11 +1,21 @@
 /**
  * What a process reward model has on top of its backbone, and by which recipe it is asked.
  *
- * Owns: recognising both from a checkpoint; the tensors of a head.
+ * Owns: recognising both from a checkpoint; the tensors of a head; how files of ours tell them.
  * Must not know: what a recipe does with them.
  */
 import { ThinkTreeError } from "../errors.js";
 import type { StoredTensor } from "./safetensors.js";
+
+/** What a head's file says of its architecture. */
+export const headArchitecture = "thinktree-head";
+/** Where a model or an adapter says by which recipe it is read. */
+export const recipeKey = "thinktree.verifier.recipe";
+
+/** The head's file beside NAME, or NAME.gguf. */
+export function headBeside(path: string): string {
+  return path.replace(/(\.gguf)?$/, ".head.gguf");
+}
 
 /** In the order in which help tells them. */
 export const recipeNames = [

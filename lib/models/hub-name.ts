@@ -5,6 +5,7 @@
  * Must not know: how files come from there.
  */
 import { ThinkTreeError } from "../errors.js";
+import { headBeside } from "./heads.js";
 
 export interface HubName {
   /** As it was given. */
@@ -52,7 +53,7 @@ export function fileOf({ file, quantisation }: HubName, paths: readonly string[]
 
 /** All files of the model whose first is `path`: the other parts of a split one, and the reward head beside it. */
 export function filesWith(path: string, paths: readonly string[]): { parts: string[]; head: string | undefined } {
-  const head = path.replace(/\.gguf$/, ".head.gguf");
+  const head = headBeside(path);
   const [, stem, count] = firstPart.exec(path) ?? [];
   const parts = Array.from({ length: Number(count ?? 1) }, (_, i) =>
     stem === undefined ? path : `${stem}-${String(i + 1).padStart(5, "0")}-of-${count!}.gguf`,

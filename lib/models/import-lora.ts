@@ -13,7 +13,7 @@ import { ThinkTreeError } from "../errors.js";
 import { isInterleaved, matrixSources, type Part } from "./backbone.js";
 import { Checkpoint } from "./checkpoint.js";
 import type { Metadata } from "./gguf.js";
-import { hasHead, kindOf, type Kind, type RecipeName } from "./heads.js";
+import { hasHead, kindOf, recipeKey, type Kind, type RecipeName } from "./heads.js";
 import type { StoredTensor } from "./safetensors.js";
 import { tensorOf, type Watcher } from "./weight-stream.js";
 import { filesOf, headContents, headParts, writeWithHead } from "./with-head.js";
@@ -66,7 +66,7 @@ export async function importLora(folder: string, { base, out, signal }: LoraImpo
     "general.name": basename(folder),
     "adapter.type": "lora",
     "adapter.lora.alpha": { float32: alphaOf(config) },
-    ...(recipe !== undefined && { "thinktree.verifier.recipe": recipe }),
+    ...(recipe !== undefined && { [recipeKey]: recipe }),
   };
   const watcher: Watcher = { signal, onBytes: () => undefined };
   const tensors = parts.map((part) => tensorOf(part, part.source.type as FloatFormat, watcher));

@@ -9,7 +9,7 @@ import type { WeightFormat } from "../engine/weights.js";
 import { backboneOf } from "./backbone.js";
 import { Checkpoint } from "./checkpoint.js";
 import type { Metadata, Tensor } from "./gguf.js";
-import { hasHead, kindOf, type RecipeName } from "./heads.js";
+import { hasHead, kindOf, recipeKey, type RecipeName } from "./heads.js";
 import { configMetadata, modelConfig, shapeOf } from "./model-config.js";
 import { readTokenizer } from "./tokenizer-files.js";
 import { vocabularyMetadata } from "./vocabulary.js";
@@ -57,7 +57,7 @@ export async function importPrm(folder: string, options: ImportOptions): Promise
     "general.file_type": { uint32: fileTypes[type] },
     ...configMetadata(config),
     ...vocabularyMetadata(await readTokenizer(checkpoint), config, backbone.vocabulary),
-    "thinktree.verifier.recipe": recipe,
+    [recipeKey]: recipe,
   };
 
   const parts = head === undefined ? [] : headParts(head);

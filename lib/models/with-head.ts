@@ -8,7 +8,7 @@ import { rename, rm } from "node:fs/promises";
 import { ThinkTreeError } from "../errors.js";
 import type { Part } from "./backbone.js";
 import { writeGguf, type Metadata, type Tensor } from "./gguf.js";
-import type { Head, RecipeName } from "./heads.js";
+import { headArchitecture, headBeside, type Head, type RecipeName } from "./heads.js";
 
 interface Contents {
   readonly metadata: Metadata;
@@ -17,8 +17,7 @@ interface Contents {
 
 /** Where `out`, NAME or NAME.gguf, goes. */
 export function filesOf(out: string): { readonly model: string; readonly head: string } {
-  const name = out.replace(/\.gguf$/, "");
-  return { model: `${name}.gguf`, head: `${name}.head.gguf` };
+  return { model: out.replace(/(\.gguf)?$/, ".gguf"), head: headBeside(out) };
 }
 
 export function headParts({ layers }: Head): Part[] {
@@ -29,7 +28,7 @@ export function headParts({ layers }: Head): Part[] {
 }
 
 export function headContents(recipe: RecipeName, tensors: readonly Tensor[]): Contents {
-  return { metadata: { "general.architecture": "thinktree-head", "thinktree.recipe": recipe }, tensors };
+  return { metadata: { "general.architecture": headArchitecture, "thinktree.recipe": recipe }, tensors };
 }
 
 /**

@@ -11,7 +11,7 @@ import type { Core } from "../engine/core.js";
 import { EngineCore } from "../engine/engine-core.js";
 import type { ModelFile } from "../engine/options.js";
 import type { Tree, TreeOptions } from "../engine/tree.js";
-import { connectCore, type RemoteOptions } from "./connect.js";
+import type { RemoteOptions } from "./connect.js";
 import type { Question } from "./conversation.js";
 import { defaultPolicy } from "./default-policy.js";
 import { fingerprintOf } from "./fingerprint.js";
@@ -66,6 +66,7 @@ export class Engine implements AsyncDisposable {
    * @throws {ThinkTreeError} REMOTE_FAILED; INVALID_OPTION: also a recipe that a server cannot be read by; UNSUPPORTED_MODEL
    */
   static async connect({ policy, forcePolicy = false, ...servers }: ConnectOptions): Promise<Engine> {
+    const { connectCore } = await import("./connect.js"); // HTTP is not for who loads models
     const core = await connectCore(servers);
     try {
       return new Engine(core, core.fingerprints, await policyFor(core.fingerprints, policy, forcePolicy));

@@ -10,6 +10,7 @@ import { basename } from "node:path";
 
 import { fileReader, type FileReader } from "../engine/file-reader.js";
 import type { Adapter } from "../engine/options.js";
+import { headArchitecture, headBeside, recipeKey } from "../models/heads.js";
 import {
   checkRecipe,
   comparesModels,
@@ -21,14 +22,11 @@ import { RecipeFiles } from "./recipe-files.js";
 
 export type Metadata = ReadonlyMap<string, string>;
 
-/** What import-prm and import-lora write of it. */
-const ownRecipe = "thinktree.verifier.recipe";
-
 const files = new RecipeFiles("", checkRecipe, [likelihood]);
 
 /** Whether the file is a reward head's, without a model. */
 export function isHeadAlone(metadata: Metadata): boolean {
-  return metadata.get("general.architecture") === "thinktree-head";
+  return metadata.get("general.architecture") === headArchitecture;
 }
 
 export interface RecognisedRecipe {
@@ -41,7 +39,7 @@ export interface RecognisedRecipe {
 /** How a file would be read as a verifier unless a recipe is named. */
 export async function recognisedRecipe(path: string): Promise<RecognisedRecipe> {
   const recipe = await recognised(path, await fileReader().metadataTexts(path));
-  const sidecar = sidecarOf(path);
+  const sidecar = headBeside(path);
   const missing = typeof recipe.read === "object" && "head" in recipe.read && !existsSync(sidecar);
   return { recipe, missingHead: missing ? sidecar : null, needsReference: comparesModels(recipe.read) };
 }
@@ -75,7 +73,7 @@ export async function toldBy(
   metadataTexts: FileReader["metadataTexts"],
 ): Promise<string | undefined> {
   for (const adapter of adapters) {
-    const told = (await metadataTexts(fileOf(adapter))).get(ownRecipe);
+    const told = (await metadataTexts(fileOf(adapter))).get(recipeKey);
     if (told !== undefined) return told;
   }
   return undefined;
@@ -83,7 +81,7 @@ export async function toldBy(
 
 /** What the file says of itself comes before what it is called. */
 async function recognised(path: string, metadata: Metadata): Promise<CheckedRecipe> {
-  const own = metadata.get(ownRecipe);
+  const own = metadata.get(recipeKey);
   if (own !== undefined) return files.named(own);
   if (metadata.has("thinktree.verifier.reading")) return embeddedRecipe(metadata);
   const names = [metadata.get("general.name"), metadata.get("general.basename"), basename(path)];
@@ -107,13 +105,9 @@ function embeddedRecipe(metadata: Metadata): CheckedRecipe {
 
 /** One that was trained with an adapter comes before the model's own. */
 export function headOf(path: string, adapters: readonly Adapter[] = []): string {
-  return adapters.map((adapter) => sidecarOf(fileOf(adapter))).find((file) => existsSync(file)) ?? sidecarOf(path);
+  return adapters.map((adapter) => headBeside(fileOf(adapter))).find((file) => existsSync(file)) ?? headBeside(path);
 }
 
 function fileOf(adapter: Adapter): string {
   return typeof adapter === "string" ? adapter : adapter.path;
-}
-
-function sidecarOf(path: string): string {
-  return path.replace(/(\.gguf)?$/, ".head.gguf");
 }

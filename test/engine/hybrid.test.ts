@@ -13,6 +13,7 @@ import { beamSearch, bestOfN, Engine, inspectModel } from "../../lib/index.js";
 import { treeOptions } from "../support/fake-engine.js";
 import { writeHead } from "../support/heads.js";
 import { buildModelMaker, writeSpecialModels } from "../support/random-models.js";
+import { threeRounds } from "../support/three-rounds.js";
 
 /** Short convolutions, a state space, and a delta net whose attention reads masks: its positions have four parts. */
 const [lfm2, granite, qwen35] = ["lfm2", "granitehybrid", "qwen35"] as const;
@@ -29,26 +30,15 @@ afterEach(() => engine?.close());
 
 const idle = { kvCells: 0, verifierKvCells: 0, leases: 0, searches: 0, branches: 0 };
 
-/** Three rounds of forks at the ends of steps, each branch scored; the texts, and what it took. */
 async function grow(name: string, kvCells: number) {
   const model = path(name);
   const core = (engine = await EngineCore.load({ generator: model, verifier: model, kvCells }));
   const prompt = `${"The sum of 3 and 4 is seven. ".repeat(4)}What is it?`;
   const tree = await core.openTree(treeOptions({ prompt, steps: { delimiters: [], tokens: 12 }, maxLength: 60 }));
-  const texts: string[] = [];
-  const scores: number[] = [];
-  let beams = tree.fork(tree.root, 6);
-  for (let round = 0; round < 3; round++) {
-    await tree.extend(beams, { score: true });
-    await tree.score(beams);
-    texts.push(...beams.map(({ text }) => text));
-    scores.push(...beams.flatMap((beam) => beam.steps.map(({ score }) => score ?? Number.NaN)));
-    beams = beams.slice(0, 3).flatMap((beam) => tree.fork(beam, 2));
-  }
-  const ledger = await tree.close();
+  const found = await threeRounds(tree);
   const stats = core.stats();
   await core.close();
-  return { texts, scores, ledger, stats };
+  return { ...found, stats };
 }
 
 describe("a hybrid model", () => {

@@ -10,32 +10,22 @@ import { afterEach, describe, expect, test } from "vitest";
 import { EngineCore } from "../../lib/engine/engine-core.js";
 import { beamSearch, bestOfN, Engine } from "../../lib/index.js";
 import { treeOptions } from "../support/fake-engine.js";
+import { threeRounds } from "../support/three-rounds.js";
 
 const generator = fileURLToPath(new URL("../../../shared/models/test/tiny-rwkv-7v0-834K.gguf", import.meta.url));
 
 let engine: EngineCore | undefined;
 afterEach(() => engine?.close());
 
-/** Three rounds of forks at the ends of steps, each branch scored; the texts, and what it took. */
 async function grow(kvCells: number) {
   const core = (engine = await EngineCore.load({ generator, verifier: generator, kvCells }));
   const tree = await core.openTree(
     treeOptions({ prompt: "The sum of 3 and 4 is", steps: { delimiters: [" "] }, maxLength: 60 }),
   );
-  const texts: string[] = [];
-  const scores: number[] = [];
-  let beams = tree.fork(tree.root, 6);
-  for (let round = 0; round < 3; round++) {
-    await tree.extend(beams, { score: true });
-    await tree.score(beams);
-    texts.push(...beams.map(({ text }) => text));
-    scores.push(...beams.flatMap((beam) => beam.steps.map(({ score }) => score ?? Number.NaN)));
-    beams = beams.slice(0, 3).flatMap((beam) => tree.fork(beam, 2));
-  }
-  const ledger = await tree.close();
+  const found = await threeRounds(tree);
   expect(core.stats()).toMatchObject({ kvCells: 0, verifierKvCells: 0, leases: 0, searches: 0, branches: 0 });
   await core.close();
-  return { texts, scores, ledger };
+  return found;
 }
 
 describe.skipIf(!existsSync(generator))("a recurrent model (skipped without shared/models/test)", () => {

@@ -11,6 +11,7 @@ import { writeGguf, type Metadata } from "../../lib/models/gguf.js";
 import { seesAttempts } from "../../lib/scheduler/recipe.js";
 import { engineOptionsOf } from "../../lib/scheduler/model-options.js";
 import { parseGguf, serialiseGguf, stringType } from "../support/gguf-file.js";
+import { writeHead } from "../support/heads.js";
 
 const folder = mkdtempSync(join(tmpdir(), "thinktree-recipe-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,10 +32,7 @@ async function readingOf(verifier: NonNullable<ModelOptions["verifier"]>) {
 
 async function head(name: string, width: number): Promise<string> {
   const path = join(folder, name);
-  const weights = Float32Array.from({ length: width }, (_, i) => (i % 7) / 7 - 0.4);
-  const tensor = { name: "head.0.weight", type: "F32", columns: width, rows: 1 } as const;
-  const data = () => [new Uint8Array(weights.buffer)];
-  await writeGguf(path, { "general.architecture": "thinktree-head" }, [{ ...tensor, data }]);
+  await writeHead(path, width);
   return path;
 }
 

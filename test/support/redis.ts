@@ -5,8 +5,9 @@
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
+
+import { freePort } from "../../bench/support/free-port.js";
 
 const command = "redis-server";
 const missing = spawnSync(command, ["--version"]).error !== undefined;
@@ -56,13 +57,4 @@ async function listening(port: number): Promise<ChildProcess> {
   for await (const line of createInterface(server.stdout)) if (line.includes("Ready to accept")) break;
   server.stdout.resume();
   return server;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
 }
