@@ -36,11 +36,12 @@ interface Measured {
 
 const ours = "tree";
 const limit = "matrices";
+const theirLimit = "matrices llama.cpp";
 
 export async function step(options: StepOptions): Promise<void> {
   await warnIfBusy();
   const { rounds, threads = cpus().length } = options;
-  const ways = options.ways && [ours, ...options.ways, limit].join(",");
+  const ways = options.ways && [ours, ...options.ways, limit, theirLimit].join(",");
   const model = await randomModel({ shape: shapes[options.shape], type: "Q8_0" });
   const binary = buildNative("step_bench");
   const measured: Measured[] = [];
@@ -76,6 +77,7 @@ function run(binary: string, args: readonly string[]): Record<string, number[]> 
 
 function table(title: string, ms: Record<string, number[]>) {
   const against = (way: string, base: string) => (median(ms[way]!) / median(ms[base]!)).toFixed(2);
-  const rows = Object.keys(ms).map((way) => [way, spread(ms[way]!), against(way, limit), against(way, ours)]);
-  return { title, columns: ["", "ms", "x matrices", `x ${ours}`], rows };
+  const bases = [limit, theirLimit, ours];
+  const rows = Object.keys(ms).map((way) => [way, spread(ms[way]!), ...bases.map((base) => against(way, base))]);
+  return { title, columns: ["", "ms", ...bases.map((base) => `x ${base}`)], rows };
 }

@@ -57,7 +57,9 @@ public:
         ggml_backend_free(backend_);
     }
 
-    void compute() {
+    // By our kernels, or by those that llama.cpp comes with.
+    void compute(bool ours) {
+        ggml_backend_cpu_set_use_ref(backend_, !ours);
         if (ggml_backend_graph_compute(backend_, graph_) != GGML_STATUS_SUCCESS)
             throw std::runtime_error("not computed");
     }

@@ -15,6 +15,7 @@
 //   unified plain,
 //   streams plain    without flash attention
 //   matrices         the matrix products of the step alone: the same shapes, types and weight layout
+//   matrices llama.cpp   the same by the kernels that llama.cpp comes with; all rows above have ours
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -243,7 +244,8 @@ void measure(const std::string & path, const Work & work, int32_t rounds, const 
         ways.push_back({"streams", [&](int32_t nth) { step(streams.get(), work, nth, 512); }});
         ways.push_back({"streams plain", [&](int32_t nth) { step(plain_streams.get(), work, nth, 512); }});
     }
-    ways.push_back({"matrices", [&](int32_t) { matrices.compute(); }});
+    ways.push_back({"matrices", [&](int32_t) { matrices.compute(true); }});
+    ways.push_back({"matrices llama.cpp", [&](int32_t) { matrices.compute(false); }});
     if (!wanted.empty()) {
         std::set<std::string> names;
         std::istringstream list(wanted);

@@ -149,9 +149,11 @@ private:
     template <ggml_type type>
     void columns(float * to) const {
         for (int begin = 0; begin < n_; begin += lanes) {
+            const char * from[lanes];
+            for (int c = 0; c < lanes; ++c) from[c] = row(std::min(begin + c, n_ - 1));
             for (int64_t d = 0; d < width_; d += lanes) {
                 GGML_F32_VEC block[lanes];
-                for (int c = 0; c < lanes; ++c) block[c] = load<type>(row(std::min(begin + c, n_ - 1)), d);
+                for (int c = 0; c < lanes; ++c) block[c] = load<type>(from[c], d);
                 transpose(block, to + d * cells_per_block + begin, cells_per_block);
             }
         }
@@ -160,9 +162,8 @@ private:
     template <ggml_type type>
     void rows(float * to, int64_t stride) const {
         for (int c = 0; c < n_; ++c) {
-            for (int64_t d = 0; d < width_; d += lanes) {
-                GGML_F32_VEC_STORE(to + c * stride + d, load<type>(row(c), d));
-            }
+            const char * from = row(c);
+            for (int64_t d = 0; d < width_; d += lanes) GGML_F32_VEC_STORE(to + c * stride + d, load<type>(from, d));
         }
     }
 #endif

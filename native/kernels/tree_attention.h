@@ -149,9 +149,13 @@ private:
         Scratch & s = scratch();
         for (int cell = 0; cell < seen; cell += cells_per_block) {
             const int n = std::min(cells_per_block, seen - cell);
+            const int32_t * next = cells + cell + n;
+            const auto ahead = std::min<int64_t>(cells_per_block, plan_.cells_end() - next);
             for (int h = 0; h < kv_heads_; ++h) {
+                fetch(k_, next + ahead * h / kv_heads_, next + ahead * (h + 1) / kv_heads_);
                 CellRows(k_, cells + cell, n, first_kv_head_ + h).as_columns(s.keys.data());
                 CellRows(v_, cells + cell, n, first_kv_head_ + h).as_rows(s.values.data(), dv_padded_);
+                fetch(v_, next + ahead * h / kv_heads_, next + ahead * (h + 1) / kv_heads_);
                 const int end_vector = (h * rows_ + end) * heads_;
                 for (int at = (h * rows_ + begin) * heads_; at < end_vector; at += vectors_per_block) {
                     const int vectors = std::min(vectors_per_block, end_vector - at);
@@ -166,6 +170,16 @@ private:
                     weigh(at, vectors, n);
                 }
             }
+        }
+    }
+
+    // What this unit will want of some cells.
+    void fetch(const ggml_tensor * cache, const int32_t * cells, const int32_t * end) const {
+        for (; cells < end; ++cells) {
+            const char * at =
+                static_cast<const char *>(cache->data) + *cells * cache->nb[1] + first_kv_head_ * cache->nb[2];
+            const char * to = at + kv_heads_ * cache->nb[2];
+            for (; at < to; at += 64) __builtin_prefetch(at, 0, 2);
         }
     }
 

@@ -55,6 +55,7 @@ public:
     const TreeSegment * begin() const { return reinterpret_cast<const TreeSegment *>(words_ + header().segments_at); }
     const TreeSegment * end() const { return begin() + header().segments; }
     const int32_t * counts(const TreeSegment & s) const { return words_ + header().counts_at + s.first_count; }
+    const int32_t * cells_end() const { return words_ + header().cells_at + header().cells; }
     const int32_t * cells(const TreeSegment & s) const { return words_ + header().cells_at + s.first_cell; }
 
 private:
