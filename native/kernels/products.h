@@ -11,7 +11,10 @@ extern "C" {
 struct ggml_compute_params;
 struct ggml_tensor;
 
-// Whether a matrix product is one that quant_products.h makes.
+// Whether weights of a type (an enum ggml_type) are multiplied by quant_products.h on this processor.
+bool thinktree_multiplies_type(int type);
+
+// Whether a matrix product is one that it makes.
 bool thinktree_multiplies(const struct ggml_tensor * product);
 
 // All compute threads call it, as they would llama.cpp's own.

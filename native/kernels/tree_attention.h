@@ -15,6 +15,7 @@
 #pragma once
 
 #include "packed_cells.h"
+#include "prefetch.h"
 #include "tree_plan.h"
 
 namespace thinktree {
@@ -149,6 +150,8 @@ private:
         Scratch & s = scratch();
         for (int cell = 0; cell < seen; cell += cells_per_block) {
             const int n = std::min(cells_per_block, seen - cell);
+            // Cells lie wherever there was room, so the next block is asked for now, a share with each head: usually
+            // that is in this segment, or in this unit's next.
             const int32_t * next = cells + cell + n;
             const auto ahead = std::min<int64_t>(cells_per_block, plan_.cells_end() - next);
             for (int h = 0; h < kv_heads_; ++h) {
@@ -176,10 +179,8 @@ private:
     // What this unit will want of some cells.
     void fetch(const ggml_tensor * cache, const int32_t * cells, const int32_t * end) const {
         for (; cells < end; ++cells) {
-            const char * at =
-                static_cast<const char *>(cache->data) + *cells * cache->nb[1] + first_kv_head_ * cache->nb[2];
-            const char * to = at + kv_heads_ * cache->nb[2];
-            for (; at < to; at += 64) __builtin_prefetch(at, 0, 2);
+            prefetch(static_cast<const char *>(cache->data) + *cells * cache->nb[1] + first_kv_head_ * cache->nb[2],
+                     kv_heads_ * static_cast<int64_t>(cache->nb[2]));
         }
     }
 

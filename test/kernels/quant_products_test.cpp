@@ -1,4 +1,4 @@
-// Our products of a matrix of 8-bit quants with a batch are llama.cpp's own, but for the order of sums.
+// Our products of a matrix of quants with a batch are llama.cpp's own, but for the order of sums.
 #include <cmath>
 #include <cstring>
 #include <memory>
@@ -13,6 +13,7 @@ namespace {
 
 struct Shape {
     int64_t width, weights, rows;
+    ggml_type type = GGML_TYPE_Q8_0;
     int threads = 2;
 };
 
@@ -41,7 +42,7 @@ std::vector<float> compute(ggml_tensor * product, ggml_cgraph * graph, int threa
 Compared compare(std::mt19937 & random, const Shape & shape) {
     const std::unique_ptr<ggml_context, void (*)(ggml_context *)> context(
         ggml_init({size_t{128} << 20, nullptr, false}), ggml_free);
-    ggml_tensor * weights = ggml_new_tensor_2d(context.get(), GGML_TYPE_Q8_0, shape.width, shape.weights);
+    ggml_tensor * weights = ggml_new_tensor_2d(context.get(), shape.type, shape.width, shape.weights);
     ggml_tensor * batch = ggml_new_tensor_2d(context.get(), GGML_TYPE_F32, shape.width, shape.rows);
     const std::vector<float> values = noise(random, ggml_nelements(weights), 0.05f);
     ggml_quantize_chunk(weights->type, values.data(), weights->data, 0, shape.weights, shape.width, nullptr);
@@ -74,17 +75,30 @@ void check(const Shape & shape) {
 
 }  // namespace
 
-TEST(products_of_a_batch) { check({896, 4864, 64}); }
-TEST(products_of_a_wide_matrix) { check({4864, 896, 64}); }
+constexpr ggml_type all_types[] = {GGML_TYPE_Q4_0, GGML_TYPE_Q5_0, GGML_TYPE_Q8_0,
+                                   GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K};
+
+TEST(products_of_every_type) {
+    for (const ggml_type type : all_types) {
+        check({512, 4864, 64, type});
+        check({4864, 512, 64, type});
+    }
+}
 TEST(products_of_any_number_of_rows) {
-    for (const int64_t rows : {1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 127, 200, 512}) check({256, 128, rows});
+    for (const ggml_type type : all_types) {
+        for (const int64_t rows : {1, 2, 3, 4, 5, 15, 16, 17, 63, 64, 65, 127, 200, 512}) check({256, 128, rows, type});
+    }
 }
 TEST(products_of_any_number_of_weights) {
-    for (const int64_t weights : {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 95, 151}) check({128, weights, 40});
+    for (const ggml_type type : all_types) {
+        for (const int64_t weights : {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 95, 151}) check({256, weights, 40, type});
+    }
 }
 TEST(products_of_one_block) { check({32, 64, 70}); }
 TEST(products_by_any_number_of_threads) {
-    for (const int threads : {1, 3, 4, 7, 16}) check({896, 256, 130, threads});
+    for (const ggml_type type : all_types) {
+        for (const int threads : {1, 3, 4, 7, 16}) check({1024, 256, 130, type, threads});
+    }
 }
 
 TEST(products_of_the_largest_quants) {
