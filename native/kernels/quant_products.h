@@ -25,6 +25,9 @@ constexpr int batch_rows_per_unit = 64;  // whose sums stay in the first-level c
 constexpr int tiles_per_unit = byte_lanes == 16 ? 2 : 1;
 constexpr int weights_per_unit = byte_lanes * tiles_per_unit;
 
+// Of super-blocks: bytes, a scale and eight sums.
+static_assert(QK_K + sizeof(float) + QK_K / weights_per_part * sizeof(int16_t) <= sizeof(block_q8_K));
+
 // A batch's rows as quants, a part of all rows after the other: the products take unsigned bytes on this side, so each
 // is 128 too large. No larger than llama.cpp's own rows of quants, for which `memory` was made.
 class BatchQuants {
