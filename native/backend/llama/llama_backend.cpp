@@ -14,6 +14,7 @@
 #include "backend/llama/host_rows.h"
 #include "backend/llama/loading.h"
 #include "backend/llama/logging.h"
+#include "backend/llama/threadpools.h"
 #include "backend/llama/tokenizer.h"
 #include "backend/llama/trial.h"
 #include "base/error.h"
@@ -70,7 +71,7 @@ private:
 class LlamaContext final : public Context {
 public:
     LlamaContext(std::shared_ptr<const SharedWeights> weights, const Adapters & adapters, const Trial & trial,
-                 const ContextOptions & options, std::function<bool()> should_abort)
+                 Threadpools & pools, const ContextOptions & options, std::function<bool()> should_abort)
         : weights_(std::move(weights)), should_abort_(std::move(should_abort)), rewards_(options.rewards) {
         llama_model * const model = weights_->model.get();
         const CatchAssertions catching;
@@ -93,9 +94,7 @@ public:
         adapters.apply_to(context_.get());
 
         // Without a pool of our own, ggml would start and end threads at every decode.
-        ggml_threadpool_params pool = ggml_threadpool_params_default(threads);
-        threadpool_.reset(ggml_threadpool_new(&pool));
-        if (!threadpool_) throw Error(ErrorCode::model_load_failed, "no threads for the model");
+        threadpool_ = pools.of(threads);
         llama_attach_threadpool(context_.get(), threadpool_.get(), threadpool_.get());
         const auto n_vocab = static_cast<int32_t>(weights_->pieces.size());
         const int32_t width = rewards_ ? llama_model_n_embd_out(model) : 0;
@@ -221,7 +220,7 @@ private:
     std::shared_ptr<const SharedWeights> weights_;
     std::function<bool()> should_abort_;
     const bool rewards_;
-    ThreadpoolPtr threadpool_;  // outlives the context that uses it
+    SharedThreadpool threadpool_;  // outlives the context that uses it
     ContextPtr context_;
     std::optional<HostRows> host_rows_;
     std::unique_ptr<DeviceRows> device_rows_;  // null: logits are read in the host's memory
@@ -241,8 +240,12 @@ private:
 class LlamaModel final : public Model {
 public:
     LlamaModel(std::shared_ptr<const SharedWeights> weights, Adapters adapters, const Trial & trial,
-               uint64_t loaded_bytes)
-        : weights_(std::move(weights)), adapters_(std::move(adapters)), trial_(trial), loaded_bytes_(loaded_bytes) {}
+               std::shared_ptr<Threadpools> pools, uint64_t loaded_bytes)
+        : weights_(std::move(weights)),
+          adapters_(std::move(adapters)),
+          trial_(trial),
+          pools_(std::move(pools)),
+          loaded_bytes_(loaded_bytes) {}
 
     int32_t n_vocab() const override { return static_cast<int32_t>(weights_->pieces.size()); }
     int32_t width() const override { return llama_model_n_embd_out(weights_->model.get()); }
@@ -278,7 +281,7 @@ public:
                         states * static_cast<double>(trial_.cache.state) +
                         rows * sizeof(float) * static_cast<double>(weights_->widest),
                     "a KV cache of " + std::to_string(options.cells) + " cells");
-        return std::make_unique<LlamaContext>(weights_, adapters_, trial_, options, std::move(should_abort));
+        return std::make_unique<LlamaContext>(weights_, adapters_, trial_, *pools_, options, std::move(should_abort));
     }
 
 private:
@@ -289,6 +292,7 @@ private:
     std::shared_ptr<const SharedWeights> weights_;
     Adapters adapters_;
     Trial trial_;
+    std::shared_ptr<Threadpools> pools_;
     uint64_t loaded_bytes_;
 };
 
@@ -313,7 +317,7 @@ struct LlamaModels::Opened {
     const Trial trial;  // without adapters
 };
 
-LlamaModels::LlamaModels() = default;
+LlamaModels::LlamaModels() : pools_(std::make_shared<Threadpools>()) {}
 LlamaModels::~LlamaModels() = default;
 
 std::shared_ptr<const Model> LlamaModels::load(const ModelFile & file) {
@@ -331,7 +335,7 @@ std::shared_ptr<const Model> LlamaModels::load(const ModelFile & file) {
         Adapters adapters(model, opened.gguf, file.adapters);
         const Trial trial = adapters.change_anything() ? try_model(model, uses_gpus(file), adapters) : opened.trial;
         const uint64_t bytes = adapters.bytes() + (is_first ? llama_model_size(model) : 0);
-        return std::make_shared<LlamaModel>(opened.weights, std::move(adapters), trial, bytes);
+        return std::make_shared<LlamaModel>(opened.weights, std::move(adapters), trial, pools_, bytes);
     } catch (const Error & error) {
         throw refusal(file, error.code, error.what());
     } catch (const std::exception & error) {

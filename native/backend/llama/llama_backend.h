@@ -23,7 +23,10 @@ struct ModelFile {
     std::vector<AdapterFile> adapters{};
 };
 
-// Files into models. Those of one file are views of the same weights, each with its own adapters.
+class Threadpools;
+
+// Files into models. Those of one file are views of the same weights, each with its own adapters. The contexts of all
+// of them compute with the same threads, so one thread uses them, one at a time.
 class LlamaModels {
 public:
     LlamaModels();
@@ -36,6 +39,7 @@ private:
     struct Opened;
     // By real path and layers.
     std::map<std::pair<std::string, int32_t>, std::unique_ptr<Opened>> opened_;
+    std::shared_ptr<Threadpools> pools_;
 };
 
 }  // namespace thinktree
