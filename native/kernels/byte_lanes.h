@@ -44,22 +44,15 @@ inline Floats minus_product(Floats sum, Floats a, Floats b) { return _mm512_fnma
 // The lower half of each lane is a number of half precision.
 inline Floats from_halves(Dwords value) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(value)); }
 
-// to[i] = dword i of each lane's 16 bytes.
-inline void transpose_16(const char * const * lanes, int64_t at, Dwords (&to)[4]) {
-    Dwords rows[4];  // [i]: rows i, i + 4, i + 8, i + 12
-    for (int i = 0; i < 4; ++i) {
-        const auto row = [&](int j) {
-            return _mm_loadu_si128(reinterpret_cast<const __m128i *>(lanes[i + 4 * j] + at));
-        };
-        rows[i] = _mm512_inserti32x4(_mm512_castsi128_si512(row(0)), row(1), 1);
-        rows[i] = _mm512_inserti32x4(_mm512_inserti32x4(rows[i], row(2), 2), row(3), 3);
-    }
-    const Dwords a = _mm512_unpacklo_epi32(rows[0], rows[1]), b = _mm512_unpackhi_epi32(rows[0], rows[1]);
-    const Dwords c = _mm512_unpacklo_epi32(rows[2], rows[3]), d = _mm512_unpackhi_epi32(rows[2], rows[3]);
-    to[0] = _mm512_unpacklo_epi64(a, c);
-    to[1] = _mm512_unpackhi_epi64(a, c);
-    to[2] = _mm512_unpacklo_epi64(b, d);
-    to[3] = _mm512_unpackhi_epi64(b, d);
+inline Dwords low_dwords(Dwords a, Dwords b) { return _mm512_unpacklo_epi32(a, b); }
+inline Dwords high_dwords(Dwords a, Dwords b) { return _mm512_unpackhi_epi32(a, b); }
+inline Dwords low_pairs(Dwords a, Dwords b) { return _mm512_unpacklo_epi64(a, b); }
+inline Dwords high_pairs(Dwords a, Dwords b) { return _mm512_unpackhi_epi64(a, b); }
+// 16 bytes of every fourth lane from `lanes` on.
+inline Dwords every_fourth(const char * const * lanes, int64_t at) {
+    const auto row = [&](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i *>(lanes[i] + at)); };
+    const Dwords half = _mm512_inserti32x4(_mm512_castsi128_si512(row(0)), row(4), 1);
+    return _mm512_inserti32x4(_mm512_inserti32x4(half, row(8), 2), row(12), 3);
 }
 #else
 using Dwords = __m256i;
@@ -92,20 +85,13 @@ inline Floats from_halves(Dwords value) {
     return _mm256_cvtph_ps(_mm256_castsi256_si128(packed));
 }
 
-inline void transpose_16(const char * const * lanes, int64_t at, Dwords (&to)[4]) {
-    Dwords rows[4];  // [i]: rows i, i + 4
-    for (int i = 0; i < 4; ++i) {
-        const auto row = [&](int j) {
-            return _mm_loadu_si128(reinterpret_cast<const __m128i *>(lanes[i + 4 * j] + at));
-        };
-        rows[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(row(0)), row(1), 1);
-    }
-    const Dwords a = _mm256_unpacklo_epi32(rows[0], rows[1]), b = _mm256_unpackhi_epi32(rows[0], rows[1]);
-    const Dwords c = _mm256_unpacklo_epi32(rows[2], rows[3]), d = _mm256_unpackhi_epi32(rows[2], rows[3]);
-    to[0] = _mm256_unpacklo_epi64(a, c);
-    to[1] = _mm256_unpackhi_epi64(a, c);
-    to[2] = _mm256_unpacklo_epi64(b, d);
-    to[3] = _mm256_unpackhi_epi64(b, d);
+inline Dwords low_dwords(Dwords a, Dwords b) { return _mm256_unpacklo_epi32(a, b); }
+inline Dwords high_dwords(Dwords a, Dwords b) { return _mm256_unpackhi_epi32(a, b); }
+inline Dwords low_pairs(Dwords a, Dwords b) { return _mm256_unpacklo_epi64(a, b); }
+inline Dwords high_pairs(Dwords a, Dwords b) { return _mm256_unpackhi_epi64(a, b); }
+inline Dwords every_fourth(const char * const * lanes, int64_t at) {
+    const auto row = [&](int i) { return _mm_loadu_si128(reinterpret_cast<const __m128i *>(lanes[i] + at)); };
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(row(0)), row(4), 1);
 }
 #endif
 
@@ -124,6 +110,18 @@ inline Dwords dwords_at(const char * const * lanes, int64_t at) {
 }
 
 inline Floats halves_at(const char * const * lanes, int64_t at) { return from_halves(dwords_at<uint16_t>(lanes, at)); }
+
+// to[i] = dword i of each lane's 16 bytes.
+inline void transpose_16(const char * const * lanes, int64_t at, Dwords (&to)[4]) {
+    Dwords rows[4];
+    for (int i = 0; i < 4; ++i) rows[i] = every_fourth(lanes + i, at);
+    const Dwords a = low_dwords(rows[0], rows[1]), b = high_dwords(rows[0], rows[1]);
+    const Dwords c = low_dwords(rows[2], rows[3]), d = high_dwords(rows[2], rows[3]);
+    to[0] = low_pairs(a, c);
+    to[1] = high_pairs(a, c);
+    to[2] = low_pairs(b, d);
+    to[3] = high_pairs(b, d);
+}
 
 // to[i] = dword i of each lane's 32 bytes.
 inline void transpose_32(const char * const * lanes, int64_t at, Dwords (&to)[8]) {

@@ -10,7 +10,7 @@
 namespace thinktree {
 
 // Into the second-level cache. A wish: any address will do, also one that is nobody's.
-inline void prefetch(const char * from, int64_t bytes) {
+inline void prefetch([[maybe_unused]] const char * from, int64_t bytes) {
     constexpr int64_t line = 64;
     for (int64_t at = 0; at < bytes; at += line) {
 #if defined(__GNUC__)
@@ -19,9 +19,6 @@ inline void prefetch(const char * from, int64_t bytes) {
         _mm_prefetch(from + at, _MM_HINT_T1);
 #endif
     }
-#if !defined(__GNUC__) && !defined(_M_X64) && !defined(_M_IX86)
-    (void)from;
-#endif
 }
 
 }  // namespace thinktree

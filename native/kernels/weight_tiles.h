@@ -28,24 +28,24 @@ struct WeightTile {
 
 // Readers are given where each lane's block begins, from `at` bytes on behind `lanes`, and then asked for its parts.
 
-struct Q8_0Reader {
-    using Block = block_q8_0;
+// Of a type whose blocks are one part each and have nothing to be read before it.
+template <typename BlockOfType>
+struct BlockReader {
+    using Block = BlockOfType;
     using Tile = WeightTile<1, false>;
     static constexpr int parts_per_block = 1;
 
     void open(const char * const *, int64_t) {}
+};
+
+struct Q8_0Reader : BlockReader<block_q8_0> {
     void read(const char * const * lanes, int64_t at, int, Tile & tile) const {
         transpose_32(lanes, at + static_cast<int64_t>(offsetof(Block, qs)), tile.bytes);
         tile.scales[0] = halves_at(lanes, at);
     }
 };
 
-struct Q4_0Reader {
-    using Block = block_q4_0;
-    using Tile = WeightTile<1, false>;
-    static constexpr int parts_per_block = 1;
-
-    void open(const char * const *, int64_t) {}
+struct Q4_0Reader : BlockReader<block_q4_0> {
     void read(const char * const * lanes, int64_t at, int, Tile & tile) const {
         Dwords pairs[4];  // weight i in the low half of a byte, weight i + 16 in the high
         transpose_16(lanes, at + static_cast<int64_t>(offsetof(Block, qs)), pairs);
@@ -58,12 +58,7 @@ struct Q4_0Reader {
     }
 };
 
-struct Q5_0Reader {
-    using Block = block_q5_0;
-    using Tile = WeightTile<1, false>;
-    static constexpr int parts_per_block = 1;
-
-    void open(const char * const *, int64_t) {}
+struct Q5_0Reader : BlockReader<block_q5_0> {
     void read(const char * const * lanes, int64_t at, int, Tile & tile) const {
         Dwords pairs[4];  // as in Q4_0, without the highest bits: bit i of `high` belongs to weight i
         transpose_16(lanes, at + static_cast<int64_t>(offsetof(Block, qs)), pairs);
